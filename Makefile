@@ -1,0 +1,43 @@
+# Two commands: `make demo` runs the product, `make test` proves it.
+# PYTHON is the Python 3.11 that makes the virtual environment; everything else runs inside .venv.
+PYTHON ?= python3
+SERVE ?= 1
+BIN := .venv/bin
+
+.PHONY: demo test setup setup-dev lint lock manifest lineage clean
+
+demo: setup
+	@$(BIN)/python -m trending_assets demo $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: setup-dev lint
+	@$(BIN)/python -m pytest
+
+lint: setup-dev
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports --no-cache
+
+setup:
+	@$(PYTHON) infra/bootstrap.py
+
+setup-dev:
+	@$(PYTHON) infra/bootstrap.py --dev
+
+# Writes the pinned requirement files anew from pyproject.toml; needs uv (`pip install uv`).
+LOCK := uv pip compile pyproject.toml --python-version 3.11 --override infra/overrides.txt --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate --no-emit-package torch --quiet
+lock:
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+# Writes dbt's reduced manifest anew after a model was changed.
+manifest: setup
+	@$(BIN)/python -m trending_assets.assets.cleaned.manifest
+
+# Draws docs/lineage.svg from the live definitions.
+lineage: setup
+	@$(BIN)/python infra/lineage.py docs/lineage.svg
+
+clean:
+	rm -rf .venv .trending .mypy_cache .ruff_cache build *.egg-info

@@ -1,0 +1,13 @@
+"""The repository's objects for the home in the environment, as stock Feast commands find them."""
+
+from feature_repo.entities import title
+from feature_repo.services import feature_services
+from feature_repo.views import feature_views
+from trending_assets.settings import Settings
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+
+__all__ = ["genre_text_embedding_v1", "genre_text_v1", "title", "title_activity", "title_embedding", "title_text"]
+
+title_text, title_embedding, title_activity = _views = feature_views(Lake(Home(Settings().home).lake))
+genre_text_v1, genre_text_embedding_v1 = feature_services(_views)

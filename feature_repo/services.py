@@ -1,0 +1,22 @@
+"""Feature services: the features a model names, under a version that never changes its meaning."""
+
+from collections.abc import Sequence
+
+from feast import FeatureService, FeatureView
+
+
+def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
+    """All feature services over the views."""
+    by_name = {view.name: view for view in views}
+    return [
+        FeatureService(
+            name="genre_text_v1",
+            features=[by_name["title_text"]],
+            description="For genre models that read the text alone.",
+        ),
+        FeatureService(
+            name="genre_text_embedding_v1",
+            features=[by_name["title_text"], by_name["title_embedding"]],
+            description="For genre models that read the text and its embedding.",
+        ),
+    ]

@@ -1,0 +1,56 @@
+"""Feature views: what is known of a title, each with the table it comes from."""
+
+from datetime import timedelta
+
+from feast import FeatureView, Field
+from feast.types import Array, Float32, Int64, String
+
+from feature_repo.entities import title
+from feature_repo.sources import lake_source
+from trending_assets.storage.lake import Lake
+
+# What a title is about does not expire; how much it is talked about does.
+_NEVER = timedelta(0)
+_ACTIVITY_TTL = timedelta(days=7)
+
+
+def feature_views(lake: Lake) -> list[FeatureView]:
+    """All feature views over a lake.
+
+    Args:
+        lake: where the feature tables are.
+    """
+    return [
+        FeatureView(
+            name="title_text",
+            description="Text of a title, and what else a genre model may know of it.",
+            entities=[title],
+            ttl=_NEVER,
+            schema=[
+                Field(name="text", dtype=String, description="Title and plot, cleaned."),
+                Field(name="kind", dtype=String, description="movie or show."),
+                Field(name="year", dtype=Int64, description="Year of release; null where unknown."),
+                Field(name="word_count", dtype=Int64, description="Words in the text."),
+            ],
+            source=lake_source(lake, "title_text"),
+        ),
+        FeatureView(
+            name="title_embedding",
+            description="all-MiniLM-L6-v2 embedding of the text: a unit vector of 384 values.",
+            entities=[title],
+            ttl=_NEVER,
+            schema=[Field(name="embedding", dtype=Array(Float32), description="Unit vector.")],
+            source=lake_source(lake, "title_embedding"),
+        ),
+        FeatureView(
+            name="title_activity",
+            description="How much was said of a title up to the end of a day.",
+            entities=[title],
+            ttl=_ACTIVITY_TTL,
+            schema=[
+                Field(name="reviews_1d", dtype=Int64, description="Reviews of the day."),
+                Field(name="reviews_7d", dtype=Int64, description="Reviews of the seven days up to it."),
+            ],
+            source=lake_source(lake, "title_activity"),
+        ),
+    ]

@@ -1,0 +1,200 @@
+"""What is seen of the API from outside: JSON log lines, request ids and Prometheus metrics.
+
+Neither a log line nor a metric ever holds a text that a caller sent.
+"""
+
+import logging
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trending_assets.domain.ids import uuid7
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_HANDLER = "trending-json"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("serving")
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what is standard error at the time of writing, not to what it was when logging was set up."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def configure_logging() -> None:
+    """Sends every log line of the process, uvicorn's included, to standard error as JSON; safe to call again."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    root = logging.getLogger()
+    if not any(handler.name == _HANDLER for handler in root.handlers):
+        handler = _StandardError()
+        handler.name = _HANDLER
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=shared,
+                processors=[
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    structlog.processors.JSONRenderer(),
+                ],
+            )
+        )
+        root.addHandler(handler)
+    logging.getLogger("serving").setLevel(logging.INFO)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # Uvicorn's access line holds the query string and no request id; ours takes its place.
+    logging.getLogger("uvicorn.access").handlers.clear()
+    logging.getLogger("uvicorn.access").propagate = False
+
+
+def current_request_id() -> str | None:
+    """The id of the request that is being answered; None outside one."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return request_id if isinstance(request_id, str) else None
+
+
+def accepted_request_id(incoming: str | None) -> str:
+    """The caller's request id where it is short and harmless, else a new one."""
+    return incoming if incoming is not None and _REQUEST_ID.fullmatch(incoming) else uuid7()
+
+
+class Metrics:
+    """The Prometheus metrics of one app, in a registry of its own, so that two apps in a process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "trending_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "trending_http_request_seconds",
+            "Time from a request to the end of its answer.",
+            ["method", "route"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+            registry=self.registry,
+        )
+        self.predictions = Counter(
+            "trending_predictions",
+            "Titles predicted, by model and by where the features came from (online store or text).",
+            ["model", "version", "features"],
+            registry=self.registry,
+        )
+        self.degraded = Counter(
+            "trending_degraded_predictions",
+            "Predictions made with a feature missing or stale.",
+            ["model", "version"],
+            registry=self.registry,
+        )
+        self.loads = Counter(
+            "trending_loads",
+            "Catalogues, feature stores and champions that were loaded.",
+            ["part"],
+            registry=self.registry,
+        )
+        self.refusals = Counter(
+            "trending_refused_loads",
+            "Catalogues, feature stores and champions that were found and could not be loaded.",
+            ["part"],
+            registry=self.registry,
+        )
+
+    def count_prediction(self, model: str, version: str, features: str, *, degraded: bool) -> None:
+        """Counts one prediction.
+
+        Args:
+            model: the model's name.
+            version: its version.
+            features: ``online`` or ``text``.
+            degraded: whether a feature was missing or stale.
+        """
+        self.predictions.labels(model, version, features).inc()
+        if degraded:
+            self.degraded.labels(model, version).inc()
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where an exception was raised, innermost last, without its message: that may quote what a caller sent."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+
+
+class RequestMiddleware:
+    """ASGI middleware: gives each request its id, its log line and its metrics, and answers where a route fails."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        answer_failure: Callable[[str], ASGIApp],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Wraps an app.
+
+        Args:
+            app: what answers the requests.
+            metrics: where they are counted.
+            answer_failure: the 500 response for a path.
+            clock: seconds that only grow.
+        """
+        self._app = app
+        self._metrics = metrics
+        self._answer_failure = answer_failure
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = accepted_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        status = 0
+        started = self._clock()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_id)
+            except Exception as error:  # noqa: BLE001 - whatever a route raises, the caller gets a problem document
+                log.error("request_failed", error=type(error).__name__, frames=frames_of(error))  # noqa: TRY400
+                if status == 0:
+                    await self._answer_failure(scope["path"])(scope, receive, send_with_id)
+            finally:
+                self._record(scope, status, self._clock() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        # The route's template, never the path: one time series an id would be one too many.
+        route: Any = scope.get("route")
+        template = getattr(route, "path", None) or "unmatched"
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(method, template, str(status)).inc()
+        self._metrics.seconds.labels(method, template).observe(seconds)
+        log.info("request", method=method, route=template, status=status, milliseconds=round(seconds * 1000, 2))

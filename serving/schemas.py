@@ -1,0 +1,316 @@
+"""Shapes of requests and answers; OpenAPI is made from them."""
+
+import datetime as dt
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+
+from serving.cursors import MAX_LENGTH as MAX_CURSOR_LENGTH
+from trending_assets.domain.catalog.taxonomy import GENRES, Kind
+from trending_assets.domain.text.cleaning import clean_text
+
+MAX_INSTANCES = 128
+MAX_TITLE_LENGTH = 500
+MAX_PLOT_LENGTH = 20_000
+FIRST_YEAR, LAST_YEAR = 1800, 2200
+
+_PREDICTION_EXAMPLE: JsonDict = {
+    "prediction_id": "019e0c1b-7c3c-7cc3-8a55-2a4a1be3f4d5",
+    "title_id": "tt0133093",
+    "genres": [
+        {"genre": "science-fiction", "probability": 0.91, "threshold": 0.42, "selected": True},
+        {"genre": "romance", "probability": 0.06, "threshold": 0.38, "selected": False},
+    ],
+    "abstained": False,
+    "model": {
+        "name": "genre_logreg",
+        "version": "20250627-3fa9c1d2",
+        "trained_at": "2025-06-27T00:00:00Z",
+        "variant": "champion",
+    },
+    "features": {"service": "genre_text_v1", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
+    "degraded": False,
+}
+
+
+def _known_genre(slug: str) -> str:
+    if slug not in GENRES:
+        raise ValueError(f"no such genre; there are {', '.join(GENRES)}")
+    return slug
+
+
+GenreSlug = Annotated[str, AfterValidator(_known_genre), Field(json_schema_extra={"enum": list(GENRES)})]
+Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)]
+
+
+class _PageQuery(BaseModel):
+    """Parameters of every list; a parameter that the list does not know is an error, an empty one is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=20, ge=1, le=200, description="Items a page.")
+    cursor: str | None = Field(
+        default=None, max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, data: Any) -> Any:
+        return {name: value for name, value in data.items() if value != ""} if isinstance(data, dict) else data
+
+    def filters(self) -> dict[str, object]:
+        """What a cursor belongs to: every parameter but limit and cursor."""
+        return self.model_dump(exclude={"limit", "cursor"})
+
+
+class TitlesQuery(_PageQuery):
+    """Filters of the list of titles."""
+
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Words that all occur in the title; accents and case do not matter.",
+        examples=["matrix"],
+    )
+    kind: Kind | None = Field(default=None, examples=["movie"])
+    genre: GenreSlug | None = Field(default=None, description="A label that the sources give.", examples=["comedy"])
+    year_from: Year | None = Field(default=None, examples=[1990])
+    year_to: Year | None = Field(default=None, examples=[1999])
+
+    @model_validator(mode="after")
+    def _ordered_years(self) -> Self:
+        if self.year_from is not None and self.year_to is not None and self.year_from > self.year_to:
+            raise ValueError("year_from is after year_to")
+        return self
+
+
+class TrendingQuery(_PageQuery):
+    """Window and filters of the ranking."""
+
+    window: Literal["day", "week"] = Field(default="week", description="Counted back from the newest partition.")
+    kind: Kind | None = Field(default=None, examples=["movie"])
+    genre: GenreSlug | None = Field(default=None, description="A label that the sources give.", examples=["drama"])
+
+
+class ModelsQuery(_PageQuery):
+    """Parameters of the list of models."""
+
+
+class TitleSource(BaseModel):
+    """A source that has the title."""
+
+    source: str
+    source_id: str
+
+
+class TitleSummary(BaseModel):
+    """A title in a list."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    title_id: str
+    kind: Kind
+    title: str
+    original_title: str | None
+    year: int | None
+    released: dt.date | None
+    language: str | None
+    countries: list[str]
+    genres: list[str] = Field(description="Labels that the sources give; predictions are asked for by id.")
+    runtime_minutes: int | None
+    reviews_total: int
+    rating_mean: float | None = Field(description="Mean of the reviews' ratings, 0 to 10; null where none has one.")
+
+
+class Title(TitleSummary):
+    """A title with its plot and its sources."""
+
+    plot: str
+    label_coverage: list[str] = Field(
+        description="Genres that the sources can express; any other is unknown, not absent."
+    )
+    sources: list[TitleSource]
+    aliases: list[str] = Field(description="Other ids that lead to this title.")
+    arrived_at: dt.datetime
+    reviews_1d: int
+    reviews_7d: int
+    as_of: dt.date = Field(description="The newest partition that the counts include.")
+
+
+class TitlePage(BaseModel):
+    """A page of titles."""
+
+    items: list[TitleSummary]
+    next_cursor: str | None
+
+
+class TrendingParts(BaseModel):
+    """What a score is made of."""
+
+    reviews: int = Field(description="Reviews that arrived in the window.")
+    window_days: int
+    window_end: dt.date = Field(description="The newest partition, the window's last day.")
+
+
+class TrendingTitle(BaseModel):
+    """A title in the ranking."""
+
+    title: TitleSummary
+    score: float
+    method: str = Field(description="How the score was made.", examples=["review_count_7d"])
+    parts: TrendingParts
+
+
+class TrendingPage(BaseModel):
+    """A page of the ranking, highest score first; a title without a review in the window is not in it."""
+
+    items: list[TrendingTitle]
+    next_cursor: str | None
+
+
+class Instance(BaseModel):
+    """A title to predict that need not be in the catalogue."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}}
+                for name in ("title", "plot")
+            ],
+            "examples": [
+                {
+                    "title": "The Last Harvest",
+                    "plot": "A farmer on a colony on Mars finds a signal under the ice.",
+                    "kind": "movie",
+                    "year": 2031,
+                }
+            ],
+        },
+    )
+
+    title: str = Field(default="", max_length=MAX_TITLE_LENGTH)
+    plot: str | None = Field(default=None, max_length=MAX_PLOT_LENGTH)
+    kind: Kind
+    year: Year | None = None
+
+    @model_validator(mode="after")
+    def _some_text(self) -> Self:
+        if not clean_text(self.title) and not clean_text(self.plot or ""):
+            raise ValueError("title and plot are both empty: there is nothing to predict from")
+        return self
+
+
+class PredictRequest(BaseModel):
+    """Titles to predict."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instances: list[Instance] = Field(min_length=1, max_length=MAX_INSTANCES)
+
+
+class GenreProbability(BaseModel):
+    """One genre of a prediction."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    genre: str
+    probability: float = Field(ge=0, le=1)
+    threshold: float = Field(description="The genre is selected from this probability on.")
+    selected: bool
+
+
+class PredictionModel(BaseModel):
+    """The model that made a prediction."""
+
+    name: str
+    version: str
+    trained_at: dt.datetime
+    variant: Literal["champion"]
+
+
+class PredictionFeatures(BaseModel):
+    """The features that a prediction was made from."""
+
+    service: str = Field(description="Feast feature service that names them.")
+    as_of: dt.datetime | None = Field(
+        description="Event time of the oldest of them; null where they were computed from the request."
+    )
+    stale: bool = Field(
+        description="One is older than its feature view allows, judged at the end of the newest partition."
+    )
+    missing: list[str] = Field(
+        description="Those that the online store should hold and does not, as `view:feature`.",
+        examples=[["title_embedding:embedding"]],
+    )
+
+
+class Prediction(BaseModel):
+    """Genres of one title: an entry a genre that the model knows, most probable first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PREDICTION_EXAMPLE]})
+
+    prediction_id: str = Field(description="UUID version 7: sorts by time.")
+    title_id: str | None = Field(description="Null where the prediction is for text that a caller sent.")
+    genres: list[GenreProbability]
+    abstained: bool = Field(description="No genre reached its threshold.")
+    model: PredictionModel
+    features: PredictionFeatures
+    degraded: bool = Field(description="A feature was missing or stale.")
+
+
+class PredictResponse(BaseModel):
+    """Predictions in the order of the instances."""
+
+    predictions: list[Prediction]
+
+
+class ModelName(BaseModel):
+    """A model version by name."""
+
+    name: str
+    version: str
+
+
+class ModelVersion(BaseModel):
+    """A model version in the registry."""
+
+    name: str
+    version: str
+    trained_at: dt.datetime
+    aliases: list[str]
+    serving: bool = Field(description="Loaded in the process that answers.")
+    feature_service: str
+    feature_views: dict[str, str]
+    genres: list[str]
+    thresholds: dict[str, float]
+    metrics: dict[str, float] = Field(description="On the test split; an unknown metric is left out.")
+    data_partitions: int = Field(description="Number of partitions that it was trained on.")
+    code_version: str
+
+
+class ModelPage(BaseModel):
+    """A page of model versions, the newest first, and what serves now."""
+
+    items: list[ModelVersion]
+    next_cursor: str | None
+    serving: ModelName | None = Field(description="Loaded in the process that answers; null before there is one.")
+    aliases: dict[str, ModelName]
+    unreadable: list[str] = Field(description="Models whose manifests cannot be read; their versions are not listed.")
+
+
+class Health(BaseModel):
+    """The process is alive."""
+
+    status: Literal["alive"]
+
+
+class Readiness(BaseModel):
+    """Everything that a prediction needs is there."""
+
+    status: Literal["ready"]
+    model: ModelName
+    feature_service: str
+    catalog_as_of: dt.date
+    titles: int

@@ -1,0 +1,157 @@
+"""What the server holds in memory, and the thread that keeps it current."""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+from serving.catalog import TABLE, Catalog, read_catalog
+from serving.features import OnlineFeatures, open_features, store_signature
+from serving.observability import Metrics
+from serving.predictors import Champion, ChampionLoader, TextEncoder
+from serving.problems import not_ready
+from serving.settings import ServingSettings
+from serving.watched import Part, Signature, Watched
+from trending_assets.domain.text.encoder import Encoder
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+from trending_assets.storage.registry import ModelRef, ModelRegistry
+
+_STOP_SECONDS = 10.0
+
+
+class ServingState:
+    """The catalogue, the champion and the online store, each the newest that could be loaded.
+
+    Attributes:
+        registry: the model registry, for lists.
+        metrics: what the app counts.
+        catalog: the catalogue.
+        champion: the model that serves.
+        features: the online store.
+    """
+
+    def __init__(
+        self,
+        settings: ServingSettings,
+        metrics: Metrics,
+        *,
+        features: Callable[[Path], OnlineFeatures] = open_features,
+        encoder: Callable[[], TextEncoder] = Encoder,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Watches a home; nothing is read until :meth:`refresh`.
+
+        Args:
+            settings: where the home is.
+            metrics: what the app counts.
+            features: opens the online store of a home.
+            encoder: makes the text encoder.
+            clock: seconds that only grow.
+        """
+        home = Home(settings.home)
+        lake = Lake(home.lake)
+        self.registry = ModelRegistry(home.registry)
+        self.metrics = metrics
+        loader = ChampionLoader(self.registry, encoder)
+        self.catalog: Watched[Hashable, Catalog] = Watched(
+            "catalog",
+            signature=lambda: _file_signature(lake.path(TABLE)),
+            load=lambda _: read_catalog(lake),
+            absent="there is no catalogue yet",
+            metrics=metrics,
+            clock=clock,
+        )
+        self.champion: Watched[ModelRef, Champion] = Watched(
+            "champion",
+            signature=loader.find,
+            load=loader.load,
+            absent="no model has been promoted to champion yet",
+            metrics=metrics,
+            clock=clock,
+        )
+        self.features: Watched[Hashable, OnlineFeatures] = Watched(
+            "feature store",
+            signature=lambda: store_signature(home.feast),
+            load=lambda _: features(home.folder),
+            absent="there is no feature store yet",
+            metrics=metrics,
+            clock=clock,
+        )
+
+    def refresh(self) -> None:
+        """Loads what has changed; the feature store last, since its first time takes seconds."""
+        self.catalog.refresh()
+        self.champion.refresh()
+        self.features.refresh()
+
+    def need_catalog(self) -> Catalog:
+        """The catalogue.
+
+        Raises:
+            ProblemError: there is none (503).
+        """
+        return _need(self.catalog, "catalog-not-ready", "Titles can be listed as soon as the pipeline has written one.")
+
+    def need_champion(self) -> Champion:
+        """The model that serves.
+
+        Raises:
+            ProblemError: there is none (503).
+        """
+        return _need(self.champion, "model-not-ready", "Genres can be predicted as soon as the gate has promoted one.")
+
+    def need_features(self) -> OnlineFeatures:
+        """The online store.
+
+        Raises:
+            ProblemError: there is none (503).
+        """
+        return _need(
+            self.features,
+            "features-not-ready",
+            "Titles can be predicted by id as soon as their features are online; POST /v1/genres/predict takes text.",
+        )
+
+
+class Poller:
+    """A thread that refreshes a state again and again.
+
+    A thread of its own, since loading a model or importing Feast would hold up the event loop for seconds.
+    """
+
+    def __init__(self, state: ServingState, seconds: float) -> None:
+        self._state = state
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="serving-poller", daemon=True)
+
+    def start(self) -> None:
+        """Starts; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops after the refresh that is going on, or leaves it behind where it takes too long."""
+        self._stopping.set()
+        self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._state.refresh()
+            self._stopping.wait(self._seconds)
+
+
+def _need(part: Watched[Signature, Part], kind: str, advice: str) -> Part:
+    value = part.value
+    if value is None:
+        trouble = part.trouble or f"the {part.name} is being loaded"
+        raise not_ready(kind, f"{trouble[0].upper()}{trouble[1:]}. {advice}", [trouble])
+    return value
+
+
+def _file_signature(path: Path) -> Hashable | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,114 @@
+"""A part of the server that lies in files: watched, loaded when it changes, kept when the new one is bad."""
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from serving.observability import Metrics, log
+
+_RETRY_SECONDS = 10.0
+
+Signature = TypeVar("Signature", bound=Hashable)
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    signature: Hashable
+    at: float
+
+
+class Watched(Generic[Signature, Part]):
+    """One part: the newest that could be loaded.
+
+    Attributes:
+        name: the part's name, in logs and metrics.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        signature: Callable[[], Signature | None],
+        load: Callable[[Signature], Part],
+        absent: str,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        """Watches a part; nothing is read until :meth:`refresh`.
+
+        Args:
+            name: the part's name.
+            signature: says which part is there, None where there is none; asked every second.
+            load: reads the part with this signature.
+            absent: what to tell callers while there is none.
+            metrics: where loads and refusals are counted.
+            clock: seconds that only grow.
+        """
+        self.name = name
+        self._find = signature
+        self._load = load
+        self._absent = absent
+        self._metrics = metrics
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._value: Part | None = None
+        self._loaded: Signature | None = None
+        self._refusal: _Refusal | None = None
+        self._trouble: str | None = absent
+
+    @property
+    def value(self) -> Part | None:
+        """The newest that could be loaded; None before there is one."""
+        return self._value
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is none, or why the newest is not in use; None where all is well."""
+        return self._trouble
+
+    def refresh(self) -> None:
+        """Loads the part where it has changed.
+
+        One that cannot be loaded is refused, counted and logged, and tried again after a while or when it changes; the
+        one in use stays. So does one whose files are gone: what was loaded can still answer.
+        """
+        with self._lock:
+            try:
+                signature = self._find()
+            except Exception as error:  # noqa: BLE001 - whatever a file holds, the part in use goes on serving
+                self._refuse(f"{type(error).__name__}: {error}", error)
+                return
+            if signature is None:
+                self._trouble = self._absent if self._value is None else None
+            elif signature == self._loaded:
+                self._accept()
+            elif not self._waits(signature):
+                self._try(signature)
+
+    def _try(self, signature: Signature) -> None:
+        try:
+            value = self._load(signature)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(signature, error)
+            return
+        self._value, self._loaded = value, signature
+        self._accept()
+        self._metrics.loads.labels(self.name).inc()
+        log.info("loaded", part=self.name, identity=str(value))
+
+    def _accept(self) -> None:
+        self._refusal = self._trouble = None
+
+    def _waits(self, signature: Hashable) -> bool:
+        refusal = self._refusal
+        return refusal is not None and refusal.signature == signature and self._clock() - refusal.at < _RETRY_SECONDS
+
+    def _refuse(self, signature: Hashable, error: Exception) -> None:
+        if self._waits(signature):
+            return
+        self._refusal = _Refusal(signature, self._clock())
+        self._trouble = f"the newest {self.name} could not be loaded ({type(error).__name__}; the log has the details)"
+        self._metrics.refusals.labels(self.name).inc()
+        log.error("refused", part=self.name, error=type(error).__name__, message=str(error), kept=str(self._value))

@@ -1,0 +1,54 @@
+"""``feast_registry`` and ``online_store``: what Feast knows of the features, and their newest values online."""
+
+from datetime import date
+
+import dagster as dg
+
+from trending_assets.partitions import DAILY
+from trending_assets.resources.daily import OWNER
+from trending_assets.resources.home import HomeResource
+from trending_assets.resources.versions import code_version
+
+FEATURE_TABLES = ("title_text", "title_embedding", "title_activity")
+POOL = "feast_registry"
+
+
+@dg.asset(
+    key="feast_registry",
+    deps=[dg.AssetKey(name) for name in FEATURE_TABLES],
+    code_version=code_version("feature_repo"),
+    group_name="features",
+    owners=[OWNER],
+    kinds={"feast"},
+    pool=POOL,
+    description="Entities, feature views and feature services, registered with Feast.",
+)
+def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
+    """Applies the feature repository."""
+    from feature_repo.repository import apply
+
+    return dg.MaterializeResult(metadata={**apply(home.paths.folder), "path": str(home.paths.feast)})
+
+
+@dg.asset(
+    key="online_store",
+    deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in FEATURE_TABLES)],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    code_version=code_version("feature_repo"),
+    group_name="features",
+    owners=[OWNER],
+    kinds={"feast", "sqlite"},
+    pool=POOL,
+    description="The newest value of every feature, where the API reads it. An old day never overwrites a newer one.",
+)
+def online_store(context: dg.AssetExecutionContext, home: HomeResource) -> None:
+    """Materialises the days of the run, and whatever landed after them, to the online store."""
+    from feature_repo.repository import materialize
+
+    lake, days = home.lake, sorted(context.partition_keys)
+    newest = max(days[-1], *(lake.days(name)[-1] for name in FEATURE_TABLES))
+    materialize(home.paths.folder, date.fromisoformat(days[0]), date.fromisoformat(newest))
+    for day in days:
+        rows = {f"{name} rows": lake.read(name, day, ["title_id"]).num_rows for name in FEATURE_TABLES}
+        context.add_asset_metadata(rows | {"written_up_to": newest}, partition_key=day)

@@ -1,0 +1,95 @@
+"""``title_text`` and ``title_embedding``: stateless features of what a title is about."""
+
+import dagster as dg
+import pyarrow as pa
+
+from trending_assets.domain.catalog.records import TIMESTAMP
+from trending_assets.domain.text.encoder import EMBEDDING_SIZE, MAX_TOKENS, NAME, Encoder
+from trending_assets.domain.text.features import title_features
+from trending_assets.partitions import DAILY
+from trending_assets.resources.daily import OWNER, column_schema, write_days
+from trending_assets.resources.home import HomeResource
+from trending_assets.resources.versions import code_version
+
+_TIMES = [pa.field("event_timestamp", TIMESTAMP, False), pa.field("created", TIMESTAMP, False)]
+_TEXT = pa.schema(
+    [
+        pa.field("title_id", pa.string(), False),
+        *_TIMES,
+        pa.field("text", pa.string(), False),
+        pa.field("kind", pa.string(), False),
+        pa.field("year", pa.int64()),
+        pa.field("word_count", pa.int64(), False),
+    ]
+)
+_EMBEDDING = pa.schema(
+    [pa.field("title_id", pa.string(), False), *_TIMES, pa.field("embedding", pa.list_(pa.float32()), False)]
+)
+
+
+@dg.asset(
+    key="title_text",
+    deps=[dg.AssetKey("titles")],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    code_version=code_version("trending_assets.domain.text.features", "trending_assets.domain.text.cleaning"),
+    group_name="features",
+    owners=[OWNER],
+    kinds={"python", "parquet"},
+    description="Title and plot as models read them, with kind, year and length.",
+    metadata=column_schema(_TEXT),
+)
+def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
+    """Text features of the titles that arrived on each day."""
+    lake = home.lake
+
+    def build(day: str) -> pa.Table:
+        titles = lake.read("titles", day, ["title_id", "title", "plot", "kind", "year", "arrived_at"])
+        rows = []
+        for row in titles.to_pylist():
+            features = title_features(row["title"], row["plot"], row["kind"], row["year"])
+            rows.append(
+                {
+                    "title_id": row["title_id"],
+                    "event_timestamp": row["arrived_at"],
+                    "created": row["arrived_at"],
+                    "text": features.text,
+                    "kind": features.kind,
+                    "year": features.year,
+                    "word_count": features.word_count,
+                }
+            )
+        return pa.Table.from_pylist(rows, schema=_TEXT)
+
+    write_days(context, lake, "title_text", build, inputs=lambda day: lake.input_hashes("titles", [day]))
+
+
+@dg.asset(
+    key="title_embedding",
+    deps=[dg.AssetKey("title_text")],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    code_version=code_version("trending_assets.domain.text.encoder"),
+    group_name="features",
+    owners=[OWNER],
+    kinds={"onnx", "parquet"},
+    description=f"{NAME} embedding of the text's first {MAX_TOKENS} tokens: a unit vector of {EMBEDDING_SIZE} values.",
+    metadata=column_schema(_EMBEDDING),
+)
+def title_embedding(context: dg.AssetExecutionContext, home: HomeResource) -> None:
+    """Embeddings of the titles that arrived on each day; the encoder is loaded only if a day needs it."""
+    lake = home.lake
+    encoders: list[Encoder] = []
+
+    def build(day: str) -> pa.Table:
+        text = lake.read("title_text", day, ["title_id", "event_timestamp", "created", "text"])
+        encoder = encoders[0] if encoders else Encoder()
+        encoders[:] = [encoder]
+        vectors = encoder.encode(text["text"].to_pylist())
+        offsets = pa.array(range(0, vectors.size + 1, EMBEDDING_SIZE), pa.int32())
+        embedding = pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel(), pa.float32()))
+        columns = [text["title_id"], text["event_timestamp"], text["created"], embedding]
+        context.log.info("%s: %d titles embedded", day, len(vectors))
+        return pa.Table.from_arrays(columns, schema=_EMBEDDING)
+
+    write_days(context, lake, "title_embedding", build, inputs=lambda day: lake.input_hashes("title_text", [day]))

@@ -1,0 +1,237 @@
+"""``genre_evaluation``, ``genre_champion`` and ``title_predictions``: which model serves, and what it says."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from trending_assets.assets.models.genres import MODELS, POOL, SEED, TRAINING_SET
+from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of, rows_of
+from trending_assets.domain.genres.gate import choose_challenger, decide
+from trending_assets.domain.genres.majority import MajorityModel
+from trending_assets.domain.genres.metrics import Evaluation
+from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
+from trending_assets.resources.home import HomeResource
+from trending_assets.resources.versions import code_version
+from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
+
+FLOORS = ("genre_majority", "genre_keyword")
+BLOCKING_CHECKS = (
+    (("parsed", "sample"), "documents_accounted_for"),
+    (("titles",), "titles_meet_expectations"),
+    (("reviews",), "reviews_meet_expectations"),
+    (("genre_training_set",), "training_set_is_sound"),
+)
+_CODE = code_version("trending_assets.domain.genres", "trending_assets.assets.models.champion")
+_EVALUATION = pa.schema(
+    [
+        pa.field("model", pa.string(), False),
+        pa.field("version", pa.string(), False),
+        pa.field("split", pa.string(), False),
+        pa.field("slice", pa.string(), False),
+        pa.field("metric", pa.string(), False),
+        pa.field("value", pa.float64()),
+    ]
+)
+_PREDICTIONS = pa.schema(
+    [
+        pa.field("title_id", pa.string(), False),
+        pa.field(
+            "genres",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("genre", pa.string()),
+                        ("probability", pa.float64()),
+                        ("threshold", pa.float64()),
+                        ("selected", pa.bool_()),
+                    ]
+                )
+            ),
+            False,
+        ),
+        pa.field("model", pa.string(), False),
+        pa.field("version", pa.string(), False),
+    ]
+)
+
+
+class NothingTrainedError(LookupError):
+    """No version of a model was trained on the current training set."""
+
+
+def trained_on(registry: ModelRegistry, model: str, training_set_sha256: str) -> ModelRef:
+    """The newest version of a model that was trained on a training set.
+
+    Raises:
+        NothingTrainedError: there is none.
+    """
+    for version in reversed(registry.versions(model)):
+        ref = ModelRef(model, version)
+        if registry.manifest(ref).training_set_sha256 == training_set_sha256:
+            return ref
+    raise NothingTrainedError(f"no version of {model} was trained on the current training set: materialise {model}")
+
+
+def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, Any], dict[str, ModelRef]]:
+    """Predictors of the floors and candidates, by name, and the versions of those in the registry."""
+    refs = {name: trained_on(home.registry, name, home.lake.sha256(TRAINING_SET)) for name in MODELS}
+    predictors = {name: load_predictor(home.registry, ref) for name, ref in refs.items()}
+    return {"genre_majority": train(MajorityModel, frame, SEED).predictor, **predictors}, refs
+
+
+@dg.asset(
+    key="genre_evaluation",
+    deps=[dg.AssetKey(TRAINING_SET), *(dg.AssetKey(name) for name in MODELS)],
+    code_version=_CODE,
+    group_name="models",
+    owners=[OWNER],
+    kinds={"python", "parquet"},
+    description="Every model on the same validation and test titles: metrics by slice and genre, floors included.",
+    metadata=column_schema(_EVALUATION),
+)
+def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
+    """Metrics of each model trained on the current training set; what is unknown is null."""
+    lake = home.lake
+    frame = lake.read(TRAINING_SET).to_pandas()
+    predictors, refs = _contenders(home, frame)
+    rows: list[dict[str, Any]] = []
+    table = ["| model | macro-F1 | micro-F1 |", "|---|---|---|"]
+    for name, predictor in predictors.items():
+        version = refs[name].version if name in refs else "fitted in place"
+        for split in (VALIDATION, TEST):
+            evaluation = evaluate(predictor, rows_of(frame, split))
+            rows += [{"model": name, "version": version, "split": split, **row} for row in _rows(evaluation)]
+        metrics = evaluation.metrics()
+        table.append(
+            f"| {name} | {metrics.get('macro_f1', 'unknown'):.4f} | {metrics.get('micro_f1', 'unknown'):.4f} |"
+        )
+    write = lake.write("genre_evaluation", pa.Table.from_pylist(rows, schema=_EVALUATION))
+    titles = {split: len(rows_of(frame, split)) for split in (VALIDATION, TEST)}
+    return dg.MaterializeResult(
+        metadata=write_metadata(write, lake)
+        | {"on test titles": dg.MetadataValue.md("\n".join(table)), "titles": titles}
+    )
+
+
+def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    for metric, value in evaluation.metrics().items():
+        yield {"slice": "all", "metric": metric, "value": value}
+    for name, metrics in evaluation.slices.items():
+        for metric, value in metrics.items():
+            yield {"slice": name, "metric": metric, "value": value}
+    for genre, found in evaluation.per_genre.items():
+        for metric, measured in found.items():
+            yield {"slice": f"genre={genre}", "metric": metric, "value": measured}
+
+
+@dg.asset(
+    key="genre_champion",
+    deps=[dg.AssetKey("genre_evaluation"), dg.AssetKey(TRAINING_SET), dg.AssetKey("online_store")],
+    code_version=_CODE,
+    group_name="models",
+    owners=[OWNER],
+    kinds={"python"},
+    pool=POOL,
+    description=(
+        "The gate: the best candidate becomes champion if it beats the floors and is no worse than the champion "
+        "on the same test titles. Every decision is kept with its reasons."
+    ),
+)
+def genre_champion(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+    """Decides on the candidate that does best on the validation titles."""
+    registry = home.registry
+    frame = home.lake.read(TRAINING_SET).to_pandas()
+    predictors, refs = _contenders(home, frame)
+    candidates = {name: evaluate(p, rows_of(frame, VALIDATION)) for name, p in predictors.items() if name not in FLOORS}
+    best = choose_challenger(candidates)
+    champion = registry.aliases().get("champion")
+    if champion == refs[best]:
+        return dg.MaterializeResult(metadata={"champion": str(champion), "decision": "nothing new to decide"})
+    test = rows_of(frame, TEST)
+    decision = decide(
+        evaluate(predictors[best], test),
+        evaluate(load_predictor(registry, champion), test) if champion else None,
+        {name: evaluate(predictors[name], test) for name in FLOORS},
+        data_checks_passed=_checks_passed(context.instance),
+    )
+    if decision.promoted:
+        registry.promote(refs[best])
+    else:
+        registry.set_aliases(registry.aliases() | {"challenger": refs[best]})
+    record = {
+        "candidate": str(refs[best]),
+        "champion_before": str(champion) if champion else None,
+        "promoted": decision.promoted,
+        "reasons": decision.reasons,
+        "numbers": decision.numbers,
+        "run_id": context.run_id,
+    }
+    decision_id = registry.record_decision(record)
+    return dg.MaterializeResult(metadata=_decision_metadata(registry, record, decision_id))
+
+
+def _checks_passed(instance: dg.DagsterInstance) -> bool:
+    keys = [dg.AssetCheckKey(dg.AssetKey(asset), name) for asset, name in BLOCKING_CHECKS]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    return all(key in latest and latest[key].status.value == "SUCCEEDED" for key in keys)
+
+
+def _decision_metadata(registry: ModelRegistry, record: Mapping[str, Any], decision_id: str) -> dict[str, Any]:
+    return {
+        "champion": str(registry.aliases().get("champion", "none")),
+        "decision": "promoted" if record["promoted"] else "refused",
+        "candidate": record["candidate"],
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in record["reasons"])),
+        "decision_id": decision_id,
+        **{name: dg.MetadataValue.float(value) for name, value in record["numbers"].items() if value is not None},
+    }
+
+
+@dg.asset(
+    key="title_predictions",
+    deps=[dg.AssetKey("genre_champion"), dg.AssetKey("title_text"), dg.AssetKey("title_embedding")],
+    code_version=_CODE,
+    group_name="models",
+    owners=[OWNER],
+    kinds={"python", "parquet"},
+    description="The champion's genres for every title of the catalogue.",
+    metadata=column_schema(_PREDICTIONS),
+)
+def title_predictions(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+    """Predictions of the champion from the offline features."""
+    lake, registry = home.lake, home.registry
+    champion = registry.aliases().get("champion")
+    if champion is None:
+        raise dg.Failure("no champion: the gate has promoted no model yet, see the metadata of genre_champion")
+    days = lake.days("title_embedding")
+    hashes = {k: v for name in ("title_text", "title_embedding") for k, v in lake.input_hashes(name, days).items()}
+
+    def build() -> pa.Table:
+        columns = ["title_id", "event_timestamp", "text", "kind", "year", "word_count"]
+        text = lake.read_days("title_text", days, columns).to_pandas()
+        embedding = lake.read_days("title_embedding", days, ["title_id", "event_timestamp", "embedding"]).to_pandas()
+        frame = text.merge(embedding, on=["title_id", "event_timestamp"], validate="one_to_one")
+        frame = frame.sort_values(["title_id", "event_timestamp"]).drop_duplicates("title_id", keep="last")
+        scores = load_predictor(registry, champion).predict(features_of(frame))
+        rows = [
+            {
+                "title_id": title_id,
+                "genres": [vars(score) for score in found],
+                "model": champion.model,
+                "version": champion.version,
+            }
+            for title_id, found in zip(frame["title_id"], scores, strict=True)
+        ]
+        return pa.Table.from_pylist(rows, schema=_PREDICTIONS)
+
+    write = lake.update(
+        "title_predictions",
+        build,
+        version=code_version_of(context, "title_predictions"),
+        inputs=hashes | {"champion": str(champion)},
+    )
+    return dg.MaterializeResult(metadata=write_metadata(write, lake) | {"champion": str(champion)})

@@ -1,0 +1,1 @@
+"""Group ``raw``: documents exactly as they were fetched. Nothing is read out of them here."""

@@ -1,0 +1,96 @@
+"""``genre_training_set``: labelled titles with the features that were known when they arrived."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pyarrow as pa
+
+from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
+from trending_assets.domain.genres.datasets import splits
+from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
+from trending_assets.resources.home import HomeResource
+from trending_assets.resources.versions import code_version
+from trending_assets.storage.lake import Lake
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEATURE_SERVICE = "genre_text_embedding_v1"
+TABLE = "genre_training_set"
+_INPUTS = ("titles", "title_text", "title_embedding")
+_SCHEMA = pa.schema(
+    [
+        pa.field("title_id", pa.string(), False),
+        pa.field("event_timestamp", TIMESTAMP, False),
+        pa.field("text", pa.string(), False),
+        pa.field("kind", pa.string(), False),
+        pa.field("year", pa.int64()),
+        pa.field("word_count", pa.int64(), False),
+        pa.field("embedding", pa.list_(pa.float32()), False),
+        pa.field("genres", STRINGS, False),
+        pa.field("label_coverage", STRINGS, False),
+        pa.field("document_sha256", pa.string(), False),
+        pa.field("split", pa.string(), False),
+        pa.field("split_reason", pa.string(), False),
+    ]
+)
+
+
+@dg.asset(
+    key=TABLE,
+    deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in _INPUTS)],
+    code_version=code_version(
+        "trending_assets.assets.training.genres", "trending_assets.domain.genres.datasets", "feature_repo"
+    ),
+    group_name="training",
+    owners=[OWNER],
+    kinds={"feast", "parquet"},
+    description=(
+        "Every labelled title with its features as they were known when it arrived, and its split: "
+        "train, validation, test, or excluded with the reason."
+    ),
+    metadata=column_schema(_SCHEMA),
+)
+def genre_training_set(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+    """The training set over every landed day."""
+    lake = home.lake
+    days = lake.days("title_embedding")
+    hashes = {k: v for name in _INPUTS for k, v in lake.input_hashes(name, days).items()}
+    write = lake.update(
+        TABLE, lambda: _training_set(lake, home, days), version=code_version_of(context, TABLE), inputs=hashes
+    )
+    stored = lake.read(TABLE, columns=["split", "split_reason"])
+    metadata = {
+        "splits": dict(Counter(stored["split"].to_pylist())),
+        "excluded because": dict(Counter(filter(None, stored["split_reason"].to_pylist()))),
+        "first_day": days[0],
+        "last_day": days[-1],
+        "feature_service": FEATURE_SERVICE,
+    }
+    return dg.MaterializeResult(metadata=write_metadata(write, lake) | metadata)
+
+
+def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
+    labels = _newest_labels(lake, days)
+    store = home.feature_store()
+    entities = labels[["title_id", "event_timestamp"]]
+    # Without the created timestamp Feast would let a value that arrived late be seen by an earlier row.
+    features = store.get_historical_features(
+        entities, store.get_feature_service(FEATURE_SERVICE), filter_by_created_timestamp=True
+    ).to_df()
+    joined = labels.merge(features.drop(columns="event_timestamp"), on="title_id", validate="one_to_one")
+    missing = joined["text"].isna() | joined["embedding"].isna()
+    if len(joined) != len(labels) or missing.any():
+        titles = sorted(set(labels["title_id"]) - set(joined[~missing]["title_id"]))
+        raise dg.Failure(f"{len(titles)} labelled titles have no features, such as {titles[:3]}")
+    frame = splits(joined).sort_values("title_id", ignore_index=True)
+    return pa.Table.from_pandas(frame[_SCHEMA.names], schema=_SCHEMA, preserve_index=False)
+
+
+def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
+    columns = ["title_id", "arrived_at", "genres", "label_coverage", "document_sha256"]
+    frame = lake.read_days("titles", days, columns).to_pandas().sort_values(["title_id", "arrived_at"])
+    newest = frame.drop_duplicates("title_id", keep="last", ignore_index=True)
+    # A label is known from the moment its record arrived, and so are the features it may be learned from.
+    return newest.rename(columns={"arrived_at": "event_timestamp"})

@@ -1,0 +1,39 @@
+"""Jobs, one a purpose: what people start from the UI and the CLI, and what sensors request."""
+
+import dagster as dg
+
+from trending_assets.partitions import DAILY
+from trending_assets.resources.home import HomeResource
+
+ingest = dg.define_asset_job(
+    "ingest",
+    selection=dg.AssetSelection.groups("raw", "parsed", "cleaned"),
+    partitions_def=DAILY,
+    description="Lands days: raw documents, parsed records, cleaned tables and the catalogue.",
+)
+
+features = dg.define_asset_job(
+    "features",
+    selection=dg.AssetSelection.groups("features", "monitoring"),
+    partitions_def=DAILY,
+    description="Computes the features of landed days, puts them online, and measures their drift.",
+)
+
+retrain = dg.define_asset_job(
+    "retrain",
+    selection=dg.AssetSelection.groups("training", "models"),
+    description="Trains every genre model on all landed days; the gate decides which one serves.",
+)
+
+
+@dg.op
+def roll_back_champion(context: dg.OpExecutionContext, home: HomeResource) -> None:
+    """Makes the previous champion the champion again; serving follows within seconds."""
+    champion = home.registry.rollback()
+    context.log.info("champion is %s again", champion)
+
+
+@dg.job(description="Makes the previous champion the champion again.")
+def rollback() -> None:
+    """One step, since serving follows the alias by itself."""
+    roll_back_champion()

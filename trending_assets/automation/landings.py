@@ -1,0 +1,71 @@
+"""Landings: materialisations of a daily asset as they stand in Dagster's log."""
+
+import dagster as dg
+
+from trending_assets.automation.cursors import Landing
+
+_PAGE = 500
+_FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+
+def landings(instance: dg.DagsterInstance, asset: str, after: int) -> list[Landing]:
+    """Every materialisation of a partition of an asset after a storage id, oldest first.
+
+    Args:
+        instance: Dagster's instance.
+        asset: a daily asset.
+        after: a storage id.
+    """
+    found: list[Landing] = []
+    runs: dict[str, tuple[bool, bool]] = {}
+    cursor = None
+    while True:
+        page = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=after),
+            limit=_PAGE,
+            cursor=cursor,
+            ascending=True,
+        )
+        for record in page.records:
+            if record.partition_key is None:
+                continue
+            if record.run_id not in runs:
+                runs[record.run_id] = _run_state(instance, record.run_id)
+            finished, passed = runs[record.run_id]
+            found.append(Landing(record.storage_id, record.partition_key, finished, passed))
+        if not page.has_more:
+            return found
+        cursor = page.cursor
+
+
+def _run_state(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, bool]:
+    """Whether a run has ended, and whether no blocking check failed in it."""
+    run = instance.get_run_by_id(run_id) if run_id else None
+    # A materialisation that was reported from outside belongs to no run, and no check can have failed in it.
+    if run is None:
+        return True, True
+    evaluations = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    failed = False
+    for record in evaluations:
+        event = record.event_log_entry.dagster_event
+        if event is not None:
+            check = event.asset_check_evaluation_data
+            failed = failed or bool(
+                check.blocking and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+            )
+    return run.status in _FINISHED, not failed
+
+
+def newest_storage_id(instance: dg.DagsterInstance, asset: str) -> int:
+    """Storage id of an asset's newest materialisation; 0 where there is none."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    if event is None:
+        return 0
+    records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+    return records[0].storage_id if records else 0
+
+
+def newest_by_partition(instance: dg.DagsterInstance, asset: str) -> dict[str, int]:
+    """Day → storage id of its newest materialisation."""
+    found = instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return dict(found)

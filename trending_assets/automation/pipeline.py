@@ -1,0 +1,103 @@
+"""The pipeline from this process: backfills and retraining, on the instance that the UI shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from trending_assets.automation import jobs
+from trending_assets.automation.plan import is_stale, stale_days
+from trending_assets.automation.running import Progress, run_job
+from trending_assets.partitions import DAILY
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+
+# The last two days of the replay are left for people to land, so that they can watch what follows.
+HELD_BACK_DAYS = 2
+
+
+class UnknownGroupError(LookupError):
+    """No asset belongs to a group of that name."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The graph, with the instance and the home that it runs on.
+
+    Attributes:
+        definitions: the graph.
+        instance: keeps the runs.
+        folder: the home.
+        progress: told of each step.
+    """
+
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    folder: Path
+    progress: Progress
+
+    def demo_days(self) -> list[str]:
+        """All days but the last two of the replay, and whichever of those two have landed already."""
+        days = DAILY.get_partition_keys()
+        landed = set(Lake(Home(self.folder).lake).days("raw/sample"))
+        return [day for i, day in enumerate(days) if i < len(days) - HELD_BACK_DAYS or day in landed]
+
+    def stale_days(self, job: dg.JobDefinition, days: Sequence[str]) -> list[str]:
+        """The days for which a job's assets are missing or were computed by other code."""
+        return stale_days(self._specs(job), self.instance, Lake(Home(self.folder).lake), days)
+
+    def backfill(self, days: Sequence[str], group: str | None = None) -> list[str]:
+        """Computes days: a group's assets, or everything from raw documents to online features and drift.
+
+        Args:
+            days: partitions without gaps.
+            group: a group of assets.
+
+        Returns:
+            The ids of the runs.
+
+        Raises:
+            UnknownGroupError: there is no such group.
+            RunFailedError: a step or a blocking check failed.
+        """
+        if group is None:
+            return [self.run(self.job(job.name), days) for job in (jobs.ingest, jobs.features)]
+        selection = [spec.key for spec in self.definitions.resolve_all_asset_specs() if spec.group_name == group]
+        executable = [key for key in selection if key.path[0] != "source"]
+        if not executable:
+            raise UnknownGroupError(
+                f"nothing can be computed in a group {group!r}: there are {', '.join(self.groups())}"
+            )
+        daily = any(self.definitions.get_assets_def(key).partitions_def for key in executable)
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return [self.run(job, days if daily else (), executable)]
+
+    def retrain(self) -> str:
+        """Trains every model on all landed days and lets the gate decide; returns the run's id."""
+        return self.run(self.job(jobs.retrain.name))
+
+    def needs_retraining(self) -> bool:
+        """Whether an asset of the training is missing, was computed by other code, or is older than its inputs."""
+        specs = {spec.key: spec for spec in self._specs(self.job(jobs.retrain.name))}
+        return any(is_stale(spec, self.instance, [dep.asset_key for dep in spec.deps]) for spec in specs.values())
+
+    def run(
+        self, job: dg.JobDefinition, days: Sequence[str] = (), selection: Sequence[dg.AssetKey] | None = None
+    ) -> str:
+        """Runs a job in this process and returns the run's id."""
+        logs = self.folder / "logs"
+        return run_job(job, self.instance, logs, days=days, selection=selection, progress=self.progress)
+
+    def job(self, name: str) -> dg.JobDefinition:
+        """A job by its name."""
+        return self.definitions.resolve_job_def(name)
+
+    def groups(self) -> list[str]:
+        """Names of the groups that hold something to compute."""
+        specs = self.definitions.resolve_all_asset_specs()
+        return sorted({spec.group_name for spec in specs if spec.group_name and spec.key.path[0] != "source"})
+
+    def _specs(self, job: dg.JobDefinition) -> list[dg.AssetSpec]:
+        keys = set(job.asset_layer.executable_asset_keys)
+        return [spec for spec in self.definitions.resolve_all_asset_specs() if spec.key in keys]

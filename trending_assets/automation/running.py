@@ -1,0 +1,140 @@
+"""Running jobs from this process on the same Dagster instance that the UI shows."""
+
+import contextlib
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from trending_assets.automation.dead_runs import process_tags
+from trending_assets.automation.sensors import RANGE_END, RANGE_START
+from trending_assets.storage.atomic import write_bytes
+from trending_assets.storage.home import Home
+
+# The settings of dagster.yaml at the root, but for where things are stored: a home stores under itself.
+INSTANCE_SETTINGS: dict[str, Any] = {
+    "telemetry": {"enabled": False},
+    "concurrency": {"runs": {"max_concurrent_runs": 2}, "pools": {"default_limit": 1}},
+}
+_POLL_SECONDS = 0.25
+_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+_STEP_EVENTS = {
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_SKIPPED,
+}
+
+Progress = Callable[[str, str, float], None]
+
+
+class RunFailedError(RuntimeError):
+    """A run failed; the message says which step, why, and where its log is."""
+
+
+def prepare_dagster_home(home: Home) -> Path:
+    """The Dagster home of a home, with its settings written."""
+    content = yaml.safe_dump(INSTANCE_SETTINGS).encode()
+    target = home.dagster / "dagster.yaml"
+    if not target.is_file() or target.read_bytes() != content:
+        write_bytes(target, content, home.folder / ".staging")
+    return home.dagster
+
+
+@contextlib.contextmanager
+def open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of a home."""
+    with dg.DagsterInstance.from_config(str(prepare_dagster_home(home))) as instance:
+        yield instance
+
+
+def run_job(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    log_folder: Path,
+    *,
+    days: Sequence[str] = (),
+    selection: Sequence[dg.AssetKey] | None = None,
+    progress: Progress = lambda step, state, seconds: None,
+) -> str:
+    """Runs a job in this process and returns the run's id.
+
+    Args:
+        job: the job.
+        instance: the instance that keeps the run.
+        log_folder: what the steps print goes to ``<run id>.log`` in this folder.
+        days: the partitions, without gaps; one run computes them all.
+        selection: the assets, where not all of the job's.
+        progress: called with each step's name, ``start``, ``success``, ``failure`` or ``skipped``, and its seconds.
+
+    Raises:
+        RunFailedError: a step or a blocking check failed.
+    """
+    run_id = str(uuid.uuid4())
+    log_folder.mkdir(parents=True, exist_ok=True)
+    log = log_folder / f"{run_id}.log"
+    tags = process_tags() | ({RANGE_START: days[0], RANGE_END: days[-1]} if days else {})
+    with log.open("w") as stream, _watching(instance, run_id, progress):
+        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            result = job.execute_in_process(
+                run_config=_QUIET,
+                instance=instance,
+                run_id=run_id,
+                asset_selection=list(selection) if selection else None,
+                tags=tags,
+                raise_on_error=False,
+            )
+    if not result.success:
+        raise RunFailedError(f"{_reason(result)} (run {run_id}, log {log})")
+    return run_id
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if check.blocking and not check.passed:
+                found = {name: value.value for name, value in check.metadata.items()}
+                return f"check {check.check_name} of {check.asset_key.to_user_string()} failed: {found}"
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return f"{event.step_key} failed: {error.message.strip()}"
+    return "the run failed before its first step"
+
+
+@contextlib.contextmanager
+def _watching(instance: dg.DagsterInstance, run_id: str, progress: Progress) -> Iterator[None]:
+    """Reports the steps of a run while the block runs it."""
+    done = threading.Event()
+
+    def watch() -> None:
+        cursor = None
+        started: dict[str, float] = {}
+        while True:
+            last = done.wait(_POLL_SECONDS)
+            connection = instance.get_records_for_run(run_id, cursor=cursor, of_type=_STEP_EVENTS)
+            cursor = connection.cursor
+            for record in connection.records:
+                event = record.event_log_entry.dagster_event
+                if event is None or event.step_key is None:
+                    continue
+                began = started.setdefault(event.step_key, record.event_log_entry.timestamp)
+                state = event.event_type.value.removeprefix("STEP_").lower()
+                progress(event.step_key.replace("__", "/"), state, record.event_log_entry.timestamp - began)
+            if last and not connection.has_more:
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

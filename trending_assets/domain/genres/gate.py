@@ -1,0 +1,186 @@
+"""The promotion gate: whether a candidate becomes champion, and the reasons, from measured numbers only.
+
+Models are compared on the same rows and over the genres that any of them knows: one that does not know a
+genre never predicts it, and neither gains nor hides by leaving a hard genre out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres.metrics import Evaluation, confusion, macro_f1
+
+RESAMPLES = 1000
+BOOTSTRAP_SEED = 20250601
+
+
+class DifferentRowsError(ValueError):
+    """Evaluations that are to be compared were made on different rows."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decided.
+
+    Attributes:
+        promoted: whether the candidate becomes champion.
+        reasons: sentences with the numbers; those of a refusal say all that refused it and nothing else.
+        numbers: what was compared: ``candidate_macro_f1``, ``champion_macro_f1``, ``<floor>_macro_f1``, and
+            the difference to each opponent with the ends of its paired bootstrap 95 % interval, such as
+            ``difference_to_champion``, ``…_low`` and ``…_high``; None is unknown.
+    """
+
+    promoted: bool
+    reasons: list[str]
+    numbers: dict[str, float | None] = field(default_factory=dict)
+
+
+def decide(
+    candidate: Evaluation,
+    champion: Evaluation | None,
+    floors: Mapping[str, Evaluation],
+    data_checks_passed: bool,
+) -> Decision:
+    """Whether a candidate is promoted.
+
+    It must beat every floor in macro-F1 and, where there is a champion, reach at least the champion's. An
+    unknown figure refuses, and so do failed data checks and a missing floor.
+
+    Args:
+        candidate: the candidate on the test rows.
+        champion: the current champion on the same rows, or None where there is none yet.
+        floors: name → evaluation of each model that any champion must beat, on the same rows.
+        data_checks_passed: whether all blocking checks of the data it was trained on passed.
+
+    Raises:
+        DifferentRowsError: the evaluations are not of the same rows.
+    """
+    opponents = {**floors, **({"champion": champion} if champion is not None else {})}
+    columns = _shared_columns([candidate, *opponents.values()])
+    own = _macro(candidate, columns)
+    numbers: dict[str, float | None] = {"rows": float(len(candidate.title_ids)), "candidate_macro_f1": own}
+    refusals: list[str] = [] if data_checks_passed else ["The checks of the data it was trained on did not pass."]
+    favour: list[str] = []
+    if not floors:
+        refusals.append("No floor was evaluated, so it is not known to beat any.")
+    if own is None:
+        refusals.append("The candidate's macro-F1 on the test rows is unknown.")
+    for name, opponent in sorted(opponents.items()):
+        theirs = _macro(opponent, columns)
+        numbers[f"{name}_macro_f1"] = theirs
+        numbers |= _difference(name, candidate, opponent, columns)
+        if theirs is None:
+            refusals.append(f"The macro-F1 of {_called(name)} on the test rows is unknown.")
+        elif own is not None:
+            enough = own >= theirs if name == "champion" else own > theirs
+            (favour if enough else refusals).append(_sentence(name, own, theirs, numbers, enough=enough))
+    return Decision(not refusals, refusals or favour, numbers)
+
+
+def choose_challenger(validation: Mapping[str, Evaluation]) -> str:
+    """The model with the highest macro-F1 on the validation rows, so that no test row takes part in the choice.
+
+    Args:
+        validation: model → its evaluation, all on the same rows; the first name in order wins a draw.
+
+    Raises:
+        ValueError: no model has a known macro-F1.
+        DifferentRowsError: the evaluations are not of the same rows.
+    """
+    columns = _shared_columns(list(validation.values()))
+    scores = {name: _macro(validation[name], columns) for name in sorted(validation)}
+    known = {name: score for name, score in scores.items() if score is not None}
+    if not known:
+        raise ValueError(f"no macro-F1 is known for any of: {', '.join(scores) or 'no models'}")
+    return max(known, key=lambda name: known[name])
+
+
+def bootstrap_interval(
+    candidate: Evaluation, opponent: Evaluation, seed: int = BOOTSTRAP_SEED, resamples: int = RESAMPLES
+) -> tuple[float, float] | None:
+    """The 95 % interval of candidate's macro-F1 minus opponent's, by a paired percentile bootstrap over rows.
+
+    Both are scored on the same resampled rows (Efron and Tibshirani, "An Introduction to the Bootstrap",
+    1993, chapter 13). A genre without a known positive in a resample is left out of that resample's mean.
+
+    Args:
+        candidate: an evaluation.
+        opponent: another one of the same rows.
+        seed: seed of the resampling.
+        resamples: how many.
+
+    Returns:
+        Lower and upper end, or None where no positive is known.
+
+    Raises:
+        DifferentRowsError: the evaluations are not of the same rows.
+    """
+    columns = _shared_columns([candidate, opponent])
+    return _interval(candidate, opponent, columns, seed, resamples)
+
+
+def _interval(
+    candidate: Evaluation, opponent: Evaluation, columns: Sequence[int], seed: int, resamples: int
+) -> tuple[float, float] | None:
+    rows = len(candidate.title_ids)
+    if _macro(candidate, columns) is None:
+        return None
+    counts = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=resamples)
+    difference = _resampled(candidate, columns, counts) - _resampled(opponent, columns, counts)
+    low, high = np.nanquantile(difference, [0.025, 0.975]).tolist()
+    return low, high
+
+
+def _resampled(
+    evaluation: Evaluation, columns: Sequence[int], counts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Macro-F1 of each resample, NaN where it holds no known positive; ``counts`` has a row a resample."""
+    hits, wrong, missed = (
+        counts.astype(np.float64) @ cells[:, columns] for cells in confusion(evaluation.labels, evaluation.selected)
+    )
+    measured = hits + missed > 0
+    f1 = np.where(measured, 2 * hits / np.where(measured, 2 * hits + wrong + missed, 1.0), 0.0)
+    genres = measured.sum(axis=1)
+    return np.where(genres > 0, f1.sum(axis=1) / np.maximum(genres, 1), np.nan)
+
+
+def _difference(
+    name: str, candidate: Evaluation, opponent: Evaluation, columns: Sequence[int]
+) -> dict[str, float | None]:
+    own, theirs = _macro(candidate, columns), _macro(opponent, columns)
+    known = own is not None and theirs is not None
+    interval = _interval(candidate, opponent, columns, BOOTSTRAP_SEED, RESAMPLES) if known else None
+    low, high = interval if interval is not None else (None, None)
+    difference = own - theirs if own is not None and theirs is not None else None
+    key = f"difference_to_{name}"
+    return {key: difference, f"{key}_low": low, f"{key}_high": high}
+
+
+def _sentence(name: str, own: float, theirs: float, numbers: Mapping[str, float | None], *, enough: bool) -> str:
+    success, shortfall = ("reaches", "is below") if name == "champion" else ("beats", "does not beat")
+    verb = success if enough else shortfall
+    low, high = numbers[f"difference_to_{name}_low"], numbers[f"difference_to_{name}_high"]
+    interval = f", 95 % interval {low:+.4f} to {high:+.4f}" if low is not None and high is not None else ""
+    return (
+        f"The candidate's macro-F1 of {own:.4f} {verb} the {theirs:.4f} of {_called(name)} "
+        f"(difference {own - theirs:+.4f}{interval})."
+    )
+
+
+def _called(name: str) -> str:
+    return "the current champion" if name == "champion" else f"the floor {name}"
+
+
+def _shared_columns(evaluations: Sequence[Evaluation]) -> list[int]:
+    """Columns, in the taxonomy, of the genres that any of the models knows."""
+    if len({evaluation.title_ids for evaluation in evaluations}) > 1:
+        raise DifferentRowsError("the evaluations are of different rows and cannot be compared")
+    known = {genre for evaluation in evaluations for genre in evaluation.genres}
+    return [i for i, genre in enumerate(GENRES) if genre in known]
+
+
+def _macro(evaluation: Evaluation, columns: Sequence[int]) -> float | None:
+    return macro_f1(evaluation.labels[:, columns], evaluation.selected[:, columns])

@@ -1,0 +1,154 @@
+"""``genre_logreg``: one logistic regression a genre on TF-IDF, kind, decade and keyword scores.
+
+Fitted by scikit-learn, kept and run as plain arrays: one text is a few hundred rows of a weight matrix.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
+from trending_assets.domain.genres.datasets import features_of
+from trending_assets.domain.genres.lexicon import keyword_scores
+from trending_assets.domain.genres.majority import prevalence
+from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
+from trending_assets.domain.genres.tfidf import TfIdf, terms_of, words_of
+from trending_assets.domain.text.features import TitleFeatures
+
+_INVERSE_REGULARISATION = 10.0
+_MINIMUM_TEXTS = 2
+_LARGEST_VOCABULARY = 20_000
+_TOLERANCE = 0.01
+# What is always there must not outweigh the words, whose values are below 1.
+_SIDE_WEIGHT = 0.3
+
+_DECADES = tuple(range(1920, 2030, 10))
+_SIDE = 2 + len(_DECADES) + 1 + len(GENRES)
+_VOCABULARY_FILE, _ARRAYS_FILE = "model.json", "model.npz"
+
+
+def _side_features(title: TitleFeatures, words: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Kind and decade one-hot, then the logarithm of one plus each genre's keyword score; shape (34,)."""
+    side = np.zeros(_SIDE)
+    side[0 if title.kind == "movie" else 1] = 1.0
+    if title.year is None:
+        side[2 + len(_DECADES)] = 1.0
+    else:
+        side[2 + _DECADES.index(min(max(title.year // 10 * 10, _DECADES[0]), _DECADES[-1]))] = 1.0
+    side[-len(GENRES) :] = np.log1p(keyword_scores(words))
+    return side * _SIDE_WEIGHT
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticRegressionModel:
+    """One-vs-rest logistic regression, each genre fitted on the titles where it is known.
+
+    Attributes:
+        genres: the k slugs.
+        tfidf: the vocabulary of m terms.
+        weights: shape (m + 34, k), float32.
+        intercept: shape (k,).
+        calibration: what the probabilities go through.
+    """
+
+    name: ClassVar[str] = "genre_logreg"
+    feature_service: ClassVar[str] = TEXT_SERVICE
+    calibrates: ClassVar[bool] = True
+
+    genres: tuple[str, ...]
+    tfidf: TfIdf
+    weights: npt.NDArray[np.float32]
+    intercept: npt.NDArray[np.float64]
+    calibration: Calibration
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
+        """Fits vocabulary and weights; see :class:`~trending_assets.domain.genres.models.GenreModel`.
+
+        A genre whose known labels are all the same gets its prevalence and no weights.
+        """
+        from scipy.sparse import csr_matrix, hstack
+        from sklearn.linear_model import LogisticRegression
+
+        titles = features_of(frame.drop(columns="embedding", errors="ignore"))
+        words = [words_of(title.text) for title in titles]
+        terms = [terms_of(there) for there in words]
+        tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, _LARGEST_VOCABULARY)
+        side = np.array([_side_features(title, there) for title, there in zip(titles, words, strict=True)])
+        design = hstack([tfidf.matrix(terms), csr_matrix(side)]).tocsr()
+        weights = np.zeros((design.shape[1], len(genres)), dtype=np.float32)
+        intercept = logit(prevalence(labels))
+        for column in range(len(genres)):
+            known = ~np.isnan(labels[:, column])
+            truth = labels[known, column]
+            if 0 < truth.sum() < len(truth):
+                # The dual problem has one variable a title, far fewer than there are words.
+                fitted = LogisticRegression(
+                    C=_INVERSE_REGULARISATION, solver="liblinear", dual=True, tol=_TOLERANCE, random_state=seed
+                )
+                fitted.fit(design[known], truth)
+                weights[:, column], intercept[column] = fitted.coef_[0], fitted.intercept_[0]
+        return cls(tuple(genres), tfidf, weights, intercept, Calibration.identity(len(genres)))
+
+    def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities, shape (len(features), k)."""
+        scores = np.empty((len(features), len(self.genres)))
+        for i, title in enumerate(features):
+            scores[i] = self._score(title)
+        return self.calibration.apply(sigmoid(scores))
+
+    def _score(self, title: TitleFeatures) -> npt.NDArray[np.float64]:
+        words = words_of(title.text)
+        columns, values = self.tfidf.row(terms_of(words))
+        side = _side_features(title, words)
+        return values @ self.weights[columns] + side @ self.weights[-_SIDE:] + self.intercept
+
+    def with_calibration(self, calibration: Calibration) -> Self:
+        """The same model whose probabilities go through ``calibration``."""
+        return replace(self, calibration=calibration)
+
+    def own_thresholds(self) -> None:
+        """None: thresholds are tuned."""
+        return
+
+    def save(self, folder: Path) -> None:
+        """Writes ``model.json`` (genres, vocabulary) and ``model.npz`` (arrays)."""
+        content = {"genres": self.genres, "vocabulary": self.tfidf.vocabulary}
+        (folder / _VOCABULARY_FILE).write_text(
+            json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        np.savez(
+            folder / _ARRAYS_FILE,
+            idf=self.tfidf.idf,
+            weights=self.weights,
+            intercept=self.intercept,
+            slope=self.calibration.slope,
+            shift=self.calibration.intercept,
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads the two files.
+
+        Raises:
+            ModelFileError: their sizes do not fit together.
+        """
+        content = json.loads((folder / _VOCABULARY_FILE).read_text(encoding="utf-8"))
+        genres, vocabulary = tuple(content["genres"]), content["vocabulary"]
+        with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
+            expected = {
+                "idf": (len(vocabulary),),
+                "weights": (len(vocabulary) + _SIDE, len(genres)),
+                **dict.fromkeys(("intercept", "slope", "shift"), (len(genres),)),
+            }
+            if any(arrays[name].shape != shape for name, shape in expected.items()):
+                raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres and {len(vocabulary)} terms")
+            calibration = Calibration(arrays["slope"], arrays["shift"])
+            return cls(genres, TfIdf(vocabulary, arrays["idf"]), arrays["weights"], arrays["intercept"], calibration)

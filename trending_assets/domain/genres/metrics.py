@@ -1,0 +1,186 @@
+"""Metrics of multi-label predictions where some labels are unknown.
+
+A cell of the label matrix is 1, 0 or NaN; an unknown cell counts for nothing. What cannot be measured is
+None: a genre without a known positive has no recall, and 0 would be a claim about the model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Labels = npt.NDArray[np.float64]
+Selected = npt.NDArray[np.bool_]
+Figures = dict[str, float | None]
+
+_SHORT_WORDS, _LONG_WORDS = 50, 200
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How a predictor did on some rows.
+
+    Attributes:
+        model: the predictor's name.
+        title_ids: the n rows.
+        genres: the slugs the model knows; the means are over these.
+        labels: shape (n, 20), a column a slug of the taxonomy: 1, 0 or NaN.
+        selected: shape (n, 20); a slug the model does not know is never selected.
+        micro_f1: F1 of all known cells together.
+        macro_f1: mean F1 of the genres that have a known positive.
+        samples_f1: mean F1 of the rows that have a known positive.
+        brier: mean squared error of the probabilities over the known cells.
+        abstention_rate: share of rows for which nothing was selected.
+        per_genre: slug → precision, recall, f1, average_precision, support.
+        slices: slice → rows and whatever of micro_f1 and macro_f1 could be measured.
+    """
+
+    model: str
+    title_ids: tuple[str, ...]
+    genres: tuple[str, ...]
+    labels: Labels
+    selected: Selected
+    micro_f1: float | None
+    macro_f1: float | None
+    samples_f1: float | None
+    brier: float | None
+    abstention_rate: float | None
+    per_genre: dict[str, Figures]
+    slices: dict[str, dict[str, float]]
+
+    def metrics(self) -> dict[str, float]:
+        """Metric → value, without those that are unknown."""
+        found = {
+            "macro_f1": self.macro_f1,
+            "micro_f1": self.micro_f1,
+            "samples_f1": self.samples_f1,
+            "brier": self.brier,
+            "abstention_rate": self.abstention_rate,
+            "rows": float(len(self.title_ids)),
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def confusion(labels: Labels, selected: Selected) -> tuple[npt.NDArray[np.int64], ...]:
+    """Known true positives, false positives and false negatives, cell by cell, each of the shape of ``labels``."""
+    positive, negative = labels == 1, labels == 0
+    return (
+        (positive & selected).astype(np.int64),
+        (negative & selected).astype(np.int64),
+        (positive & ~selected).astype(np.int64),
+    )
+
+
+def _f1(hits: int, wrong: int, missed: int) -> float | None:
+    return 2 * hits / (2 * hits + wrong + missed) if hits + missed else None
+
+
+def micro_f1(labels: Labels, selected: Selected) -> float | None:
+    """F1 of all known cells together; None where no positive is known."""
+    hits, wrong, missed = (int(cells.sum()) for cells in confusion(labels, selected))
+    return _f1(hits, wrong, missed)
+
+
+def genre_f1(labels: Labels, selected: Selected) -> list[float | None]:
+    """F1 of each column; None where no positive is known."""
+    sums = [cells.sum(axis=0).tolist() for cells in confusion(labels, selected)]
+    return [_f1(*counts) for counts in zip(*sums, strict=True)]
+
+
+def macro_f1(labels: Labels, selected: Selected) -> float | None:
+    """Mean F1 of the columns that have a known positive; None where there is none."""
+    return _mean(genre_f1(labels, selected))
+
+
+def samples_f1(labels: Labels, selected: Selected) -> float | None:
+    """Mean F1 of the rows that have a known positive; None where there is none."""
+    return _mean(genre_f1(labels.T, selected.T))
+
+
+def brier_score(labels: Labels, probabilities: npt.NDArray[np.float64]) -> float | None:
+    """Mean squared error of the probabilities over the known cells; None where there is none."""
+    known = ~np.isnan(labels)
+    return float(np.mean((labels[known] - probabilities[known]) ** 2)) if known.any() else None
+
+
+def average_precision(truth: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> float | None:
+    """Average precision of one genre: the sum of precision at each cut times the recall gained there.
+
+    Rows of equal score count as one cut. None where no positive is known.
+
+    Args:
+        truth: shape (n,): 1, 0 or NaN.
+        scores: shape (n,).
+    """
+    known = ~np.isnan(truth)
+    order = np.argsort(-scores[known], kind="stable")
+    relevant, ranked = truth[known][order], scores[known][order]
+    if not relevant.sum():
+        return None
+    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
+    hits = np.cumsum(relevant)[last_of_tie]
+    seen = np.arange(1, len(relevant) + 1)[last_of_tie]
+    return float(np.sum(np.diff(hits, prepend=0.0) * hits / seen) / relevant.sum())
+
+
+def per_genre(
+    labels: Labels, selected: Selected, probabilities: npt.NDArray[np.float64], genres: Sequence[str]
+) -> dict[str, Figures]:
+    """Precision, recall, F1, average precision and support of each genre.
+
+    Without a known positive all but the support (0) are None; without a selected row precision is.
+
+    Args:
+        labels: shape (n, k).
+        selected: shape (n, k).
+        probabilities: shape (n, k).
+        genres: the k slugs.
+    """
+    sums = [cells.sum(axis=0).tolist() for cells in confusion(labels, selected)]
+    figures: dict[str, Figures] = {}
+    for i, (genre, hits, wrong, missed) in enumerate(zip(genres, *sums, strict=True)):
+        support = hits + missed
+        figures[genre] = {
+            "precision": hits / (hits + wrong) if support and hits + wrong else None,
+            "recall": hits / support if support else None,
+            "f1": _f1(hits, wrong, missed),
+            "average_precision": average_precision(labels[:, i], probabilities[:, i]),
+            "support": float(support),
+        }
+    return figures
+
+
+def slice_names(kind: str, year: int | None, word_count: int) -> tuple[str, ...]:
+    """The slices that a row belongs to: its kind, its decade, and the length of its text.
+
+    A text is ``short`` below 50 words and ``long`` from 200 on.
+    """
+    decade = "unknown" if year is None else f"{year // 10 * 10}s"
+    length = "short" if word_count < _SHORT_WORDS else "medium" if word_count < _LONG_WORDS else "long"
+    return f"kind={kind}", f"decade={decade}", f"text_length={length}"
+
+
+def sliced(labels: Labels, selected: Selected, memberships: Sequence[Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Slice → number of rows and micro and macro F1 where they can be measured.
+
+    Args:
+        labels: shape (n, k).
+        selected: shape (n, k).
+        memberships: the slices of each of the n rows.
+    """
+    slices: dict[str, dict[str, float]] = {}
+    for name in sorted({name for names in memberships for name in names}):
+        rows = np.array([name in names for names in memberships], dtype=bool)
+        figures = {
+            "micro_f1": micro_f1(labels[rows], selected[rows]),
+            "macro_f1": macro_f1(labels[rows], selected[rows]),
+        }
+        measured = {metric: value for metric, value in figures.items() if value is not None}
+        slices[name] = {"rows": float(rows.sum()), **measured}
+    return slices
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

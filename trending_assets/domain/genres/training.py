@@ -1,0 +1,159 @@
+"""Training and evaluation of genre models: what is fitted is fitted on train rows only.
+
+Each model is fitted once a fold to predict the rows it has not seen; calibration and thresholds come from
+those predictions, and the model itself is then fitted on all train rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres import metrics
+from trending_assets.domain.genres.calibration import fit_calibration
+from trending_assets.domain.genres.datasets import TRAIN, features_of, known_genres, label_matrix, rows_of
+from trending_assets.domain.genres.metrics import Evaluation
+from trending_assets.domain.genres.models import GenreModel
+from trending_assets.domain.genres.predictor import GenrePredictor
+from trending_assets.domain.genres.thresholds import tune_thresholds
+
+FOLDS = 5
+
+
+class NothingToLearnError(ValueError):
+    """The training set has too few labelled titles for any genre to be learned."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A fitted model with what was found on the way.
+
+    Attributes:
+        model: fitted on all n train rows.
+        thresholds: slug → cut.
+        title_ids: the n train rows, in order.
+        out_of_fold: shape (n, k), calibrated probabilities by models that had not seen the row.
+        folds: shape (n,), the fold in which each row was held out.
+        seed: the seed it was trained with.
+    """
+
+    model: GenreModel
+    thresholds: dict[str, float]
+    title_ids: tuple[str, ...]
+    out_of_fold: npt.NDArray[np.float64]
+    folds: npt.NDArray[np.int64]
+    seed: int
+
+    @property
+    def predictor(self) -> GenrePredictor:
+        """The model with its thresholds."""
+        return GenrePredictor(self.model, self.thresholds)
+
+
+def assign_folds(labels: npt.NDArray[np.float64], folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """The fold of each row, so that each genre's positives are spread evenly.
+
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data",
+    2011), with the genres taken in one pass from the rarest to the most common.
+
+    Args:
+        labels: shape (n, k).
+        folds: number of folds.
+        seed: order in which rows are dealt out.
+
+    Returns:
+        Shape (n,), numbers from 0 to ``folds`` - 1.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    positive = labels == 1
+    assigned = np.full(len(labels), -1, dtype=np.int64)
+    sizes = np.zeros(folds, dtype=np.int64)
+    for genre in [*np.argsort(positive.sum(axis=0), kind="stable").tolist(), None]:
+        chosen = positive[:, genre] if genre is not None else np.ones(len(labels), dtype=bool)
+        held = np.bincount(assigned[chosen & (assigned >= 0)], minlength=folds)
+        for row in order[chosen[order] & (assigned[order] < 0)].tolist():
+            fold = int(np.lexsort((sizes, held))[0])
+            assigned[row] = fold
+            held[fold] += 1
+            sizes[fold] += 1
+    return assigned
+
+
+def train(
+    model_cls: type[GenreModel],
+    frame: pd.DataFrame,
+    seed: int,
+    genres: Sequence[str] | None = None,
+    folds: int = FOLDS,
+) -> TrainedModel:
+    """Fits a model on the train rows, with its calibration and thresholds.
+
+    Args:
+        model_cls: the model's class.
+        frame: a training set with its splits.
+        seed: seed of the folds and of the model.
+        genres: the slugs to learn; those with enough examples where None.
+        folds: number of folds, at least 2.
+
+    Raises:
+        NothingToLearnError: no genre has enough examples.
+    """
+    from threadpoolctl import threadpool_limits
+
+    rows = rows_of(frame, TRAIN)
+    slugs = tuple(genres) if genres is not None else known_genres(frame)
+    if not slugs:
+        raise NothingToLearnError(f"{model_cls.name}: no genre has enough examples among {len(rows)} train titles")
+    labels = label_matrix(rows, slugs)
+    assigned = assign_folds(labels, folds, seed)
+    out_of_fold = np.full(labels.shape, np.nan)
+
+    # One BLAS thread, so that the order of sums, and with it each byte, does not depend on the machine's cores.
+    with threadpool_limits(1, user_api="blas"):
+        for fold in range(folds):
+            held = assigned == fold
+            if held.any():
+                fitted = model_cls.fit(rows[~held].reset_index(drop=True), labels[~held], slugs, seed)
+                out_of_fold[held] = fitted.predict_proba(features_of(rows[held]))
+        model = model_cls.fit(rows, labels, slugs, seed)
+    if model_cls.calibrates:
+        calibration = fit_calibration(out_of_fold, labels)
+        model, out_of_fold = model.with_calibration(calibration), calibration.apply(out_of_fold)
+    thresholds = model.own_thresholds() or tune_thresholds(out_of_fold, labels, slugs)
+    return TrainedModel(model, thresholds, tuple(rows["title_id"]), out_of_fold, assigned, seed)
+
+
+def evaluate(predictor: GenrePredictor, frame_rows: pd.DataFrame) -> Evaluation:
+    """How a predictor does on labelled rows; what cannot be measured on them is None.
+
+    Args:
+        predictor: the model with its thresholds.
+        frame_rows: rows of a training set, of whichever split; may be empty.
+    """
+    rows = frame_rows.reset_index(drop=True)
+    features = features_of(rows)
+    genres = predictor.genres
+    columns = [GENRES.index(genre) for genre in genres]
+    probabilities = predictor.probabilities(features) if features else np.empty((0, len(genres)))
+    all_labels = label_matrix(rows, GENRES)
+    labels, selected = all_labels[:, columns], predictor.select(probabilities)
+    all_selected = np.zeros(all_labels.shape, dtype=bool)
+    all_selected[:, columns] = selected
+    memberships = [metrics.slice_names(row.kind, row.year, row.word_count) for row in features]
+    return Evaluation(
+        model=predictor.name,
+        title_ids=tuple(rows["title_id"]),
+        genres=genres,
+        labels=all_labels,
+        selected=all_selected,
+        micro_f1=metrics.micro_f1(labels, selected),
+        macro_f1=metrics.macro_f1(labels, selected),
+        samples_f1=metrics.samples_f1(labels, selected),
+        brier=metrics.brier_score(labels, probabilities),
+        abstention_rate=float(np.mean(~selected.any(axis=1))) if len(rows) else None,
+        per_genre=metrics.per_genre(labels, selected, probabilities, genres),
+        slices=metrics.sliced(labels, selected, memberships),
+    )

@@ -1,0 +1,197 @@
+"""``genre_xgboost``: one multi-label gradient-boosted model on embedding, kind, year, length and keyword scores.
+
+The embedding is first turned onto its main axes among the train titles: trees cut along axes, and 48 of
+those say more than 384 that each say little.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
+from trending_assets.domain.genres.datasets import features_of
+from trending_assets.domain.genres.lexicon import keyword_scores
+from trending_assets.domain.genres.majority import prevalence
+from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, MissingEmbeddingError, ModelFileError
+from trending_assets.domain.genres.tfidf import words_of
+from trending_assets.domain.text.encoder import EMBEDDING_SIZE
+from trending_assets.domain.text.features import TitleFeatures
+
+if TYPE_CHECKING:
+    import xgboost
+
+AXES = 48
+ROUNDS = 100
+_PARAMETERS: dict[str, Any] = {
+    "tree_method": "hist",
+    "multi_strategy": "one_output_per_tree",
+    "max_depth": 3,
+    "eta": 0.08,
+    "max_bin": 32,
+    "subsample": 0.8,
+    "colsample_bytree": 0.3,
+    "reg_lambda": 2.0,
+    "min_child_weight": 2.0,
+    "base_score": 0.0,
+    "disable_default_eval_metric": True,
+    # More threads sum in another order, and a request waits for the slowest of them.
+    "nthread": 1,
+}
+_PLAIN_FEATURES = 3 + len(GENRES)
+_BOOSTER_FILE, _ARRAYS_FILE, _GENRES_FILE = "model.ubj", "model.npz", "model.json"
+
+Objective = Callable[[npt.NDArray[np.float32], "xgboost.DMatrix"], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
+
+
+def masked_logistic(labels: npt.NDArray[np.float64], intercept: npt.NDArray[np.float64]) -> Objective:
+    """The logistic objective in which an unknown label has no gradient and no weight.
+
+    Args:
+        labels: shape (n, k): 1, 0, or NaN where unknown.
+        intercept: shape (k,), log odds that are added to the margins.
+    """
+    known, truth = ~np.isnan(labels), np.nan_to_num(labels)
+
+    def objective(margins: npt.NDArray[np.float32], _: "xgboost.DMatrix") -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        chance = sigmoid(margins.reshape(labels.shape).astype(np.float64) + intercept)
+        gradient = np.where(known, chance - truth, 0.0)
+        hessian = np.where(known, np.maximum(chance * (1.0 - chance), 1e-6), 0.0)
+        return gradient.astype(np.float32), hessian.astype(np.float32)
+
+    return objective
+
+
+def main_axes(embeddings: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean, shape (384,), and the first principal axes, shape (at most 48, 384), each with a fixed sign."""
+    mean = embeddings.mean(axis=0)
+    centred = embeddings - mean
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    axes = vectors.T[::-1][: min(AXES, len(embeddings))]
+    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    return mean, axes * np.sign(largest)[:, None]
+
+
+def _embedding(title: TitleFeatures) -> npt.NDArray[np.float64]:
+    embedding = title.embedding
+    if embedding is None or embedding.shape != (EMBEDDING_SIZE,) or not np.isfinite(embedding).all():
+        raise MissingEmbeddingError(
+            f"genre_xgboost needs an embedding of {EMBEDDING_SIZE} finite values: {title.text[:60]!r}"
+        )
+    return embedding.astype(np.float64)
+
+
+def _design(
+    titles: Sequence[TitleFeatures], mean: npt.NDArray[np.float64], axes: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Is-show, year, word count, keyword score of each genre, main axes; shape (n, 23 + number of axes)."""
+    rows = []
+    for title in titles:
+        year = np.nan if title.year is None else float(title.year)
+        plain = [float(title.kind == "show"), year, float(title.word_count)]
+        # Row by row: a product over a whole batch rounds differently, and a tree's cut would show it.
+        place = axes @ (_embedding(title) - mean)
+        rows.append(np.concatenate([plain, keyword_scores(words_of(title.text)), place]))
+    return np.array(rows, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class XGBoostModel:
+    """One booster for all genres; margins start from each genre's prevalence.
+
+    Attributes:
+        genres: the k slugs.
+        booster: the trees.
+        mean: shape (384,).
+        axes: shape (at most 48, 384).
+        intercept: shape (k,).
+        calibration: what the probabilities go through.
+    """
+
+    name: ClassVar[str] = "genre_xgboost"
+    feature_service: ClassVar[str] = TEXT_EMBEDDING_SERVICE
+    calibrates: ClassVar[bool] = True
+
+    genres: tuple[str, ...]
+    booster: "xgboost.Booster"
+    mean: npt.NDArray[np.float64]
+    axes: npt.NDArray[np.float64]
+    intercept: npt.NDArray[np.float64]
+    calibration: Calibration
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
+        """Fits axes and trees; see :class:`~trending_assets.domain.genres.models.GenreModel`.
+
+        Raises:
+            MissingEmbeddingError: a title has no embedding.
+        """
+        import xgboost
+
+        titles = features_of(frame)
+        mean, axes = main_axes(np.array([_embedding(title) for title in titles]))
+        intercept = logit(prevalence(labels))
+        data = xgboost.QuantileDMatrix(
+            _design(titles, mean, axes), label=np.nan_to_num(labels), max_bin=_PARAMETERS["max_bin"], nthread=1
+        )
+        booster = xgboost.train({**_PARAMETERS, "seed": seed}, data, ROUNDS, obj=masked_logistic(labels, intercept))
+        return cls(tuple(genres), booster, mean, axes, intercept, Calibration.identity(len(genres)))
+
+    def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities, shape (len(features), k).
+
+        Raises:
+            MissingEmbeddingError: a title has no embedding.
+        """
+        if not features:
+            return np.empty((0, len(self.genres)))
+        margins = self.booster.inplace_predict(_design(features, self.mean, self.axes), predict_type="margin")
+        scores = np.asarray(margins, dtype=np.float64).reshape(len(features), len(self.genres)) + self.intercept
+        return self.calibration.apply(sigmoid(scores))
+
+    def with_calibration(self, calibration: Calibration) -> Self:
+        """The same model whose probabilities go through ``calibration``."""
+        return replace(self, calibration=calibration)
+
+    def own_thresholds(self) -> None:
+        """None: thresholds are tuned."""
+        return
+
+    def save(self, folder: Path) -> None:
+        """Writes ``model.ubj`` (trees), ``model.npz`` (arrays) and ``model.json`` (genres)."""
+        self.booster.save_model(folder / _BOOSTER_FILE)
+        np.savez(
+            folder / _ARRAYS_FILE,
+            mean=self.mean,
+            axes=self.axes,
+            intercept=self.intercept,
+            slope=self.calibration.slope,
+            shift=self.calibration.intercept,
+        )
+        (folder / _GENRES_FILE).write_text(json.dumps({"genres": self.genres}, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads the three files.
+
+        Raises:
+            ModelFileError: they do not fit together.
+        """
+        import xgboost
+
+        genres = tuple(json.loads((folder / _GENRES_FILE).read_text(encoding="utf-8"))["genres"])
+        booster = xgboost.Booster({"nthread": 1}, model_file=folder / _BOOSTER_FILE)
+        with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
+            names = ("mean", "axes", "intercept", "slope", "shift")
+            mean, axes, intercept, slope, shift = (arrays[name] for name in names)
+        if {len(intercept), len(slope), len(shift)} != {len(genres)} or axes.shape[1:] != mean.shape:
+            raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres")
+        if booster.num_features() != _PLAIN_FEATURES + len(axes):
+            raise ModelFileError(f"{folder}: trees on {booster.num_features()} features do not fit {len(axes)} axes")
+        return cls(genres, booster, mean, axes, intercept, Calibration(slope, shift))

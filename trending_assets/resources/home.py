@@ -1,0 +1,44 @@
+"""The home as a resource: gives the lake, the model registry and the feature store as plain objects."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+from trending_assets.storage.registry import ModelRegistry
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+
+class HomeResource(dg.ConfigurableResource["HomeResource"]):
+    """One TRENDING_HOME.
+
+    Attributes:
+        folder: the home, an absolute path.
+    """
+
+    folder: str
+
+    @property
+    def paths(self) -> Home:
+        """Where each part lives."""
+        return Home(Path(self.folder))
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return Lake(self.paths.lake)
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """The model registry."""
+        return ModelRegistry(self.paths.registry)
+
+    def feature_store(self) -> "FeatureStore":
+        """Feast's feature store."""
+        from trending_assets.storage.feature_store import open_feature_store
+
+        return open_feature_store(self.paths.folder)

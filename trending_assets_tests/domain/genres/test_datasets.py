@@ -1,0 +1,138 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres import datasets
+from trending_assets.domain.genres.datasets import (
+    LabelOutsideCoverageError,
+    assign_split,
+    features_of,
+    known_genres,
+    label_matrix,
+    rows_of,
+    splits,
+)
+from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
+
+
+def _ids_of(split: str, number: int) -> list[str]:
+    return [i for i in (f"tt{n}" for n in range(5000)) if assign_split(i) == split][:number]
+
+
+def _frame(rows: list[tuple[str, str, list[str], list[str]]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["title_id", "text", "genres", "label_coverage"])
+
+
+def test_the_shares_of_the_splits() -> None:
+    counts = pd.Series([assign_split(f"title-{i}") for i in range(20_000)]).value_counts(normalize=True)
+    assert counts["train"] == pytest.approx(0.70, abs=0.015)
+    assert counts["validation"] == pytest.approx(0.10, abs=0.015)
+    assert counts["test"] == pytest.approx(0.20, abs=0.015)
+
+
+@pytest.mark.parametrize(("group", "split"), [("tt0068646", "train"), ("tt0133093", "validation")])
+def test_a_split_once_given_is_kept(group: str, split: str) -> None:
+    assert assign_split(group) == split
+
+
+def test_a_title_keeps_its_split_whatever_else_arrives() -> None:
+    few, many = corpus(60), corpus(120)
+    both = many.set_index("title_id").loc[few["title_id"]]
+    assert few["split"].tolist() == both["split"].tolist()
+
+
+def test_text_of_the_test_split_is_taken_from_the_other_side() -> None:
+    (train, twin), (validation,), (test,) = _ids_of("train", 2), _ids_of("validation", 1), _ids_of("test", 1)
+    rows = [
+        (train, "The Fog. A ghost story!", ["drama"], ["drama"]),
+        (twin, "Another story", ["drama"], ["drama"]),
+        (validation, "the fog  a GHOST story", ["drama"], ["drama"]),
+        (test, "The fog: a ghost story", ["drama"], ["drama"]),
+    ]
+    result = splits(_frame(rows)).set_index("title_id")
+    assert result.loc[[train, validation], "split"].tolist() == ["excluded", "excluded"]
+    assert set(result.loc[[train, validation], "split_reason"]) == {"text also in test"}
+    assert result.loc[[twin, test], "split"].tolist() == ["train", "test"]
+    assert set(result.loc[[twin, test], "split_reason"]) == {""}
+
+
+def test_text_of_the_validation_split_is_taken_from_train() -> None:
+    (train,), (validation,) = _ids_of("train", 1), _ids_of("validation", 1)
+    rows = [(train, "Same", ["drama"], ["drama"]), (validation, "same.", ["drama"], ["drama"])]
+    result = splits(_frame(rows)).set_index("title_id")
+    assert result.loc[train, ["split", "split_reason"]].tolist() == ["excluded", "text also in validation"]
+    assert result.loc[validation, "split"] == "validation"
+
+
+def test_titles_without_labels_are_excluded_with_the_reason() -> None:
+    rows = [("a", "x", [], []), ("b", "y", [], ["drama"]), ("c", "z", ["drama"], ["drama"])]
+    result = splits(_frame(rows))
+    assert result["split_reason"].tolist() == ["no label coverage", "no genre label", ""]
+    assert result["split"].tolist()[:2] == ["excluded", "excluded"]
+
+
+def test_an_excluded_title_takes_no_other_out() -> None:
+    (train,), (test,) = _ids_of("train", 1), _ids_of("test", 1)
+    result = splits(_frame([(train, "Same", ["drama"], ["drama"]), (test, "Same", [], [])])).set_index("title_id")
+    assert result.loc[train, "split"] == "train"
+
+
+@given(st.lists(st.tuples(st.sets(st.sampled_from(GENRES)), st.sets(st.sampled_from(GENRES)))))
+def test_labels_are_positive_negative_or_unknown(rows: list[tuple[set[str], set[str]]]) -> None:
+    frame = _frame([(str(i), "", sorted(has & known), sorted(known)) for i, (has, known) in enumerate(rows)])
+    labels = label_matrix(frame, GENRES)
+    assert labels.shape == (len(rows), 20)
+    for row, (has, known) in zip(labels, rows, strict=True):
+        for value, genre in zip(row, GENRES, strict=True):
+            if genre not in known:
+                assert np.isnan(value)
+            else:
+                assert value == float(genre in has)
+
+
+def test_a_genre_outside_the_coverage_is_a_fault() -> None:
+    with pytest.raises(LabelOutsideCoverageError, match=r"tt9.*western"):
+        label_matrix(_frame([("tt9", "", ["western"], ["drama"])]), GENRES)
+
+
+def test_known_genres_need_positives_and_negatives_in_train() -> None:
+    ids = _ids_of("train", 12)
+    rows = [(i, i, ["drama", *(["war"] if n < 5 else []), *(["music"] if n < 4 else [])], list(GENRES)) for n, i in enumerate(ids)]
+    rows += [(i, i, ["music"], list(GENRES)) for i in _ids_of("test", 9)]
+    assert known_genres(splits(_frame(rows))) == ("war",)
+    assert known_genres(splits(_frame(rows)), minimum=4) == ("music", "war")
+
+
+def test_unknown_labels_are_no_negatives() -> None:
+    ids = _ids_of("train", 20)
+    rows = [(i, i, ["war"] if n < 10 else ["drama"], ["war"] if n < 10 else ["drama"]) for n, i in enumerate(ids)]
+    assert known_genres(splits(_frame(rows))) == ()
+
+
+def test_rows_of_a_split_are_sorted() -> None:
+    frame = corpus(60).sample(frac=1.0, random_state=1)
+    rows = rows_of(frame, "train")
+    assert rows["title_id"].tolist() == sorted(frame.loc[frame["split"] == "train", "title_id"])
+    assert rows.index.tolist() == list(range(len(rows)))
+
+
+def test_rows_as_features() -> None:
+    frame = corpus(40)
+    features = features_of(frame)
+    years = [None if pd.isna(year) else int(year) for year in frame["year"]]
+    assert None in years
+    assert [f.year for f in features] == years
+    assert [f.text for f in features] == frame["text"].tolist()
+    assert [f.kind for f in features] == frame["kind"].tolist()
+    assert all(f.embedding is not None and f.embedding.dtype == np.float32 for f in features)
+    assert all(f.embedding is None for f in features_of(frame.drop(columns="embedding")))
+    as_floats = frame.assign(year=frame["year"].astype("float64"))
+    assert [f.year for f in features_of(as_floats)] == years
+
+
+def test_the_corpus_knows_what_it_should() -> None:
+    assert known_genres(corpus()) == LEARNED
+    assert datasets.MINIMUM_EXAMPLES == 5

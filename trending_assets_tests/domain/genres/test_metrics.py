@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
+
+from trending_assets.domain.genres import metrics
+
+_SHAPES = st.tuples(st.integers(2, 12), st.integers(2, 5))
+
+
+@st.composite
+def known_cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, all known and each row with a positive, and selections of the same shape."""
+    shape = draw(_SHAPES)
+    labels = draw(arrays(bool, shape))
+    labels[np.arange(shape[0]), draw(arrays(np.int64, shape[0], elements=st.integers(0, shape[1] - 1)))] = True
+    return labels.astype(float), draw(arrays(bool, shape))
+
+
+@given(known_cases())
+def test_fully_known_labels_agree_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
+    labels, selected = case
+    assume((labels.sum(axis=0) > 0).all())
+    assert metrics.micro_f1(labels, selected) == pytest.approx(f1_score(labels, selected, average="micro", zero_division=0))
+    assert metrics.macro_f1(labels, selected) == pytest.approx(f1_score(labels, selected, average="macro", zero_division=0))
+    expected = f1_score(labels, selected, average="samples", zero_division=0)
+    assert metrics.samples_f1(labels, selected) == pytest.approx(expected)
+
+
+@given(known_cases(), st.integers(0, 2**32 - 1))
+def test_an_unknown_label_counts_for_nothing(case: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+    labels, selected = case
+    mask = np.random.default_rng(seed).random(labels.shape) < 0.4
+    masked = np.where(mask, np.nan, labels)
+    flipped = np.where(mask, ~selected, selected)
+    assert metrics.micro_f1(masked, selected) == metrics.micro_f1(masked, flipped)
+    assert metrics.genre_f1(masked, selected) == metrics.genre_f1(masked, flipped)
+    assert metrics.samples_f1(masked, selected) == metrics.samples_f1(masked, flipped)
+    for column in range(labels.shape[1]):
+        known = ~mask[:, column]
+        truth, chosen = labels[known, column], selected[known, column]
+        expected = f1_score(truth, chosen, zero_division=0) if truth.sum() else None
+        assert metrics.genre_f1(masked, selected)[column] == (None if expected is None else pytest.approx(expected))
+
+
+def test_without_a_known_positive_nothing_is_claimed() -> None:
+    labels = np.array([[0.0, np.nan], [0.0, np.nan]])
+    selected = np.array([[True, True], [False, True]])
+    assert metrics.micro_f1(labels, selected) is None
+    assert metrics.macro_f1(labels, selected) is None
+    assert metrics.samples_f1(labels, selected) is None
+    figures = metrics.per_genre(labels, selected, np.full((2, 2), 0.5), ["drama", "war"])
+    unknown = {"precision": None, "recall": None, "f1": None, "average_precision": None, "support": 0.0}
+    assert figures == {"drama": unknown, "war": unknown}
+
+
+def test_the_mean_leaves_out_what_is_unknown() -> None:
+    labels = np.array([[1.0, 0.0], [1.0, np.nan]])
+    assert metrics.macro_f1(labels, np.array([[True, False], [True, True]])) == 1.0
+
+
+def test_no_rows_give_no_metric() -> None:
+    labels, selected = np.empty((0, 3)), np.empty((0, 3), dtype=bool)
+    assert metrics.micro_f1(labels, selected) is None
+    assert metrics.brier_score(labels, np.empty((0, 3))) is None
+
+
+def test_figures_of_a_genre() -> None:
+    labels = np.array([[1.0], [1.0], [1.0], [0.0], [0.0], [np.nan]])
+    selected = np.array([[True], [True], [False], [True], [False], [True]])
+    scores = np.array([[0.9], [0.7], [0.2], [0.8], [0.1], [0.95]])
+    figures = metrics.per_genre(labels, selected, scores, ["drama"])["drama"]
+    known = labels[:5, 0], selected[:5, 0]
+    assert figures["precision"] == pytest.approx(precision_score(*known))
+    assert figures["recall"] == pytest.approx(recall_score(*known))
+    assert figures["f1"] == pytest.approx(f1_score(*known))
+    assert figures["average_precision"] == pytest.approx(average_precision_score(known[0], scores[:5, 0]))
+    assert figures["support"] == 3.0
+
+
+def test_a_genre_that_is_never_selected_has_no_precision_but_an_f1_of_zero() -> None:
+    figures = metrics.per_genre(np.array([[1.0], [0.0]]), np.zeros((2, 1), dtype=bool), np.zeros((2, 1)), ["war"])["war"]
+    assert (figures["precision"], figures["recall"], figures["f1"]) == (None, 0.0, 0.0)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=1, max_size=30).filter(
+        lambda rows: any(positive for positive, _ in rows)
+    )
+)
+def test_average_precision_agrees_with_scikit_learn(rows: list[tuple[bool, int]]) -> None:
+    truth = np.array([float(positive) for positive, _ in rows])
+    scores = np.array([score / 6 for _, score in rows])
+    assert metrics.average_precision(truth, scores) == pytest.approx(average_precision_score(truth, scores))
+
+
+def test_brier_score_over_known_cells() -> None:
+    labels = np.array([[1.0, np.nan], [0.0, 1.0]])
+    assert metrics.brier_score(labels, np.array([[0.8, 0.0], [0.4, 0.5]])) == pytest.approx((0.04 + 0.16 + 0.25) / 3)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (("movie", 1999, 10), ("kind=movie", "decade=1990s", "text_length=short")),
+        (("show", 2020, 50), ("kind=show", "decade=2020s", "text_length=medium")),
+        (("movie", None, 200), ("kind=movie", "decade=unknown", "text_length=long")),
+    ],
+)
+def test_slices_of_a_row(row: tuple[str, int | None, int], expected: tuple[str, ...]) -> None:
+    assert metrics.slice_names(*row) == expected
+
+
+def test_slices_have_their_own_figures_and_no_invented_ones() -> None:
+    labels = np.array([[1.0], [1.0], [0.0]])
+    selected = np.array([[True], [False], [False]])
+    slices = metrics.sliced(labels, selected, [("kind=movie",), ("kind=movie",), ("kind=show",)])
+    assert slices["kind=movie"] == {"rows": 2.0, "micro_f1": pytest.approx(2 / 3), "macro_f1": pytest.approx(2 / 3)}
+    assert slices["kind=show"] == {"rows": 1.0}

@@ -1,0 +1,111 @@
+"""By id or by text, a title gets the same probabilities: real Feast store, real encoder, real models."""
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+
+from feature_repo.repository import apply
+from serving.app import create_app
+from serving.settings import ServingSettings
+from serving.state import ServingState
+from trending_assets.domain.genres.models import model_class
+from trending_assets.domain.text.encoder import Encoder
+from trending_assets.domain.text.features import title_features
+from trending_assets.storage.feature_store import open_feature_store
+from trending_assets.storage.registry import ModelRef
+from trending_assets_tests.serving.world import ARRIVED, World, catalog_row
+
+GENRES = ("comedy", "horror")
+PLOTS = {
+    "comedy": "Hilarious mishaps follow a clumsy wedding planner; a comedy of awkward jokes, part {}.",
+    "horror": "A demon haunts the old house; horror, blood and terror for the family, night {}.",
+}
+ROWS = [
+    catalog_row(
+        f"tt{number:07}",
+        f"Title  no. {number}, naïve",
+        kind="show" if number % 3 == 0 else "movie",
+        year=None if number % 5 == 0 else 1980 + number,
+        plot=PLOTS[GENRES[number % 2]].format(number) if number % 7 else "",
+        genres=[GENRES[number % 2]],
+    )
+    for number in range(1, 25)
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose features are those that the pipeline computes, and one model of each kind in its registry."""
+    world = World(tmp_path_factory.mktemp("parity"))
+    world.land_catalog(ROWS)
+    made = [title_features(row["title"], row["plot"], row["kind"], row["year"]) for row in ROWS]
+    texts = pd.DataFrame(
+        {
+            "title_id": [row["title_id"] for row in ROWS],
+            "text": [each.text for each in made],
+            "kind": [each.kind for each in made],
+            "year": pd.array([each.year for each in made], dtype="Int64"),
+            "word_count": [each.word_count for each in made],
+            "event_timestamp": ARRIVED,
+            "created": ARRIVED,
+        }
+    )
+    embeddings = pd.DataFrame(
+        {
+            "title_id": texts["title_id"],
+            "embedding": list(Encoder().encode(texts["text"].tolist())),
+            "event_timestamp": ARRIVED + dt.timedelta(days=1),
+            "created": ARRIVED,
+        }
+    )
+    apply(world.folder)
+    store = open_feature_store(world.folder)
+    store.write_to_online_store("title_text", texts)
+    store.write_to_online_store("title_embedding", embeddings)
+    frame = texts.assign(embedding=embeddings["embedding"])
+    labels = np.array([[float(genre in row["genres"]) for genre in GENRES] for row in ROWS])
+    for name in ("genre_keyword", "genre_xgboost"):
+        world.register("1", model_class(name).fit(frame, labels, GENRES, seed=1))
+    return world.folder
+
+
+@pytest.fixture(scope="module")
+def served(home: Path) -> tuple[TestClient, ServingState]:
+    """A client over that home, with the real feature store and encoder."""
+    app = create_app(ServingSettings(home=home))
+    return TestClient(app), app.state.serving
+
+
+@pytest.mark.parametrize("model", ["genre_keyword", "genre_xgboost"])
+def test_by_id_as_by_text(served: tuple[TestClient, ServingState], model: str) -> None:
+    client, state = served
+    state.registry.promote(ModelRef(model, "1"))
+    state.refresh()
+    assert client.get("/readyz").json()["model"]["name"] == model
+    instances = [{name: row[name] for name in ("title", "plot", "kind", "year")} for row in ROWS]
+    by_text = client.post("/v1/genres/predict", json={"instances": instances}).json()["predictions"]
+    for row, text in zip(ROWS, by_text, strict=True):
+        online = client.get(f"/v1/titles/{row['title_id']}/genres").json()
+        assert online["model"] == text["model"]
+        assert online["features"]["as_of"] == "2025-06-03T00:00:00Z"
+        assert not online["degraded"]
+        assert probabilities(online) == pytest.approx(probabilities(text), abs=1e-4)
+    assert len({tuple(probabilities(each).items()) for each in by_text}) > 1
+
+
+def probabilities(prediction: dict) -> dict[str, float]:
+    return {each["genre"]: each["probability"] for each in prediction["genres"]}
+
+
+def test_a_store_that_is_applied_again_is_opened_again(served: tuple[TestClient, ServingState], home: Path) -> None:
+    client, state = served
+    state.refresh()
+    before = state.features.value
+    apply(home)
+    state.refresh()
+    assert state.features.value is not before
+    assert client.get(f"/v1/titles/{ROWS[0]['title_id']}/genres").status_code == 200

@@ -1,0 +1,139 @@
+import datetime as dt
+from typing import cast
+
+import numpy as np
+import pytest
+
+from serving.catalog import Catalog, read_catalog
+from serving.predictors import (
+    Champion,
+    ChampionLoader,
+    missing_features,
+    online_features,
+    predict_instances,
+    predict_title,
+)
+from serving.problems import ProblemError
+from serving.schemas import Instance
+from trending_assets.domain.genres.models import GenreModel
+from trending_assets.domain.genres.predictor import GenrePredictor
+from trending_assets.domain.text.features import title_features
+from trending_assets.storage.registry import TamperedModelError
+from trending_assets_tests.serving.world import ARRIVED, EmbeddingModel, FakeEncoder, FakeFeatures, World
+
+REFERENCES = {**FakeFeatures.references, "embedding": "title_embedding:embedding"}
+MATRIX = title_features("The Matrix", "A hacker learns that the world is a simulation.", "movie", 1999)
+TEXT = {"text": MATRIX.text, "kind": "movie", "year": 1999, "word_count": MATRIX.word_count}
+
+
+@pytest.fixture
+def catalog(world: World) -> Catalog:
+    world.land_catalog()
+    return read_catalog(world.lake)
+
+
+@pytest.fixture
+def embedding_champion(world: World) -> Champion:
+    ref = world.register()
+    manifest = world.registry.manifest(ref).model_copy(update={"feature_service": EmbeddingModel.feature_service})
+    predictor = GenrePredictor(cast("GenreModel", EmbeddingModel()), {"drama": 0.05})
+    return Champion(ref, manifest, predictor, FakeEncoder())
+
+
+def predict(champion: Champion, features: FakeFeatures, catalog: Catalog):
+    title = catalog.get("tt0133093")
+    assert title is not None
+    return predict_title(champion, features, catalog, title)
+
+
+def test_an_embedding_comes_from_the_online_store(embedding_champion, features, catalog) -> None:
+    features.rows["tt0133093"] = features.row({**TEXT, "embedding": [70.0, 2.0]}, references=REFERENCES)
+    prediction = predict(embedding_champion, features, catalog)
+    assert prediction.genres[0].probability == pytest.approx(0.07)
+    assert embedding_champion.encoder.texts == []
+    assert not prediction.degraded
+    assert prediction.features.as_of == ARRIVED
+
+
+@pytest.mark.parametrize("values", [TEXT, {**TEXT, "embedding": None}])
+def test_a_missing_embedding_is_computed_from_the_text_and_stated(
+    embedding_champion, features, catalog, values
+) -> None:
+    features.rows["tt0133093"] = features.row(values, references=REFERENCES)
+    prediction = predict(embedding_champion, features, catalog)
+    assert embedding_champion.encoder.texts == [MATRIX.text]
+    assert prediction.genres[0].probability == pytest.approx(len(MATRIX.text) / 1000)
+    assert prediction.features.missing == ["title_embedding:embedding"]
+    assert prediction.degraded
+
+
+def test_a_missing_text_is_not_made_up(embedding_champion, features, catalog) -> None:
+    features.rows["tt0133093"] = features.row({"embedding": [70.0, 2.0]}, references=REFERENCES)
+    with pytest.raises(ProblemError) as refused:
+        predict(embedding_champion, features, catalog)
+    assert refused.value.status == 503
+    assert "not online yet" in refused.value.detail
+
+
+def test_texts_are_encoded_in_one_go_and_answered_in_order(embedding_champion) -> None:
+    instances = [Instance(title="x" * length, kind="movie") for length in (30, 10, 20)]
+    predictions = predict_instances(embedding_champion, instances)
+    assert [p.genres[0].probability for p in predictions] == pytest.approx([0.03, 0.01, 0.02])
+    assert embedding_champion.encoder.texts == ["x" * 30, "x" * 10, "x" * 20]
+
+
+def test_a_null_year_is_known_and_a_missing_one_is_stated() -> None:
+    known = FakeFeatures.row({**TEXT, "year": None})
+    unknown = FakeFeatures.row({name: value for name, value in TEXT.items() if name != "year"})
+    assert missing_features(known) == []
+    assert missing_features(unknown) == ["title_text:year"]
+    for row in (known, unknown):
+        features = online_features(row)
+        assert features is not None
+        assert features.year is None
+
+
+def test_a_word_count_follows_from_the_text() -> None:
+    row = FakeFeatures.row({name: value for name, value in TEXT.items() if name != "word_count"})
+    assert missing_features(row) == ["title_text:word_count"]
+    assert online_features(row) == MATRIX
+
+
+def test_online_features_are_those_of_the_text() -> None:
+    assert online_features(FakeFeatures.row(TEXT)) == MATRIX
+    with_embedding = online_features(FakeFeatures.row({**TEXT, "embedding": [0.5, 0.25]}, references=REFERENCES))
+    assert with_embedding is not None
+    assert with_embedding.embedding is not None
+    assert with_embedding.embedding.dtype == np.float32
+
+
+@pytest.mark.parametrize(("days", "stale"), [(23, True), (24, False)])
+def test_staleness_is_judged_at_the_newest_partition_not_by_the_clock(
+    embedding_champion, features, catalog, days: int, stale: bool
+) -> None:
+    features.rows["tt0133093"] = features.row(
+        {**TEXT, "embedding": [70.0, 2.0]},
+        references=REFERENCES,
+        event_time=ARRIVED,
+        ages_allowed={"title_text": dt.timedelta(days=days)},
+    )
+    prediction = predict(embedding_champion, features, catalog)
+    assert (prediction.features.stale, prediction.degraded) == (stale, stale)
+
+
+def test_a_model_without_embeddings_loads_no_encoder(world: World) -> None:
+    def no_encoder() -> FakeEncoder:
+        raise AssertionError("nothing needs it")
+
+    ref = world.promote()
+    loader = ChampionLoader(world.registry, no_encoder)
+    assert loader.find() == ref
+    assert loader.load(ref).encoder is None
+
+
+def test_a_changed_file_is_refused(world: World) -> None:
+    ref = world.promote()
+    file = world.registry.folder(ref) / "model.json"
+    file.write_text(file.read_text().replace("0.6", "0.9"))
+    with pytest.raises(TamperedModelError, match=r"model\.json"):
+        ChampionLoader(world.registry).load(ref)
