@@ -1,0 +1,1 @@
+"""Trending Now: the asset graph and everything it computes with."""

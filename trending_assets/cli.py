@@ -9,8 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -26,7 +25,7 @@ models_app = typer.Typer(no_args_is_help=True, help="The model registry.")
 app.add_typer(models_app, name="models")
 
 # Bound to the real stream: while a run goes on, what its steps print is sent to a log.
-console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+console = Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
@@ -41,8 +40,10 @@ def main() -> None:
     """Runs the command line."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
-    # A service manager ends a process with SIGTERM: servers are stopped in order then too.
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A service manager ends a process with SIGTERM: servers are stopped in order then too. A shell starts
+    # background processes with SIGINT ignored, which the servers would inherit.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         app(prog_name="trending")
     except KeyboardInterrupt:
@@ -54,10 +55,6 @@ def main() -> None:
         message = " ".join(str(error).split()) or type(error).__name__
         errors.print(f"error: {message}", style="red", markup=False)
         sys.exit(1)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _settings() -> "Settings":
@@ -131,8 +128,9 @@ def dev(host: Host = "127.0.0.1", port: Annotated[int, typer.Option(help="Anothe
     settings = _settings()
     home, port = Home(settings.home), free_port(host, port)
     log = home.folder / "logs" / "dagster.log"
-    environment = {"DAGSTER_HOME": str(prepare_dagster_home(home)), "TRENDING_HOME": str(home.folder)}
-    with server(dagster_command(host, port), log, environment) as process:
+    dagster_home = prepare_dagster_home(home)
+    environment = {"DAGSTER_HOME": str(dagster_home), "TRENDING_HOME": str(home.folder)}
+    with server(dagster_command(dagster_home / "workspace.yaml", host, port), log, environment) as process:
         wait_until_answers(f"http://{host}:{port}/server_info", process, log)
         console.print(f"Dagster UI: http://{host}:{port}  (log: {log}; Ctrl-C ends it)", soft_wrap=True)
         process.wait()
@@ -170,8 +168,9 @@ def _servers(settings: "Settings", host: str, ui_port: int, api_port: int) -> It
 
     home = Home(settings.home)
     ui_port, api_port = free_port(host, ui_port), free_port(host, api_port)
+    dagster_home = prepare_dagster_home(home)
     environment = {
-        "DAGSTER_HOME": str(prepare_dagster_home(home)),
+        "DAGSTER_HOME": str(dagster_home),
         "TRENDING_HOME": str(home.folder),
         "TRENDING_FULL_SAMPLE": str(settings.full_sample).lower(),
         "TRENDING_HOST": host,
@@ -180,7 +179,9 @@ def _servers(settings: "Settings", host: str, ui_port: int, api_port: int) -> It
     ui, api = f"http://{host}:{ui_port}", f"http://{host}:{api_port}"
     console.print("starting the Dagster UI and the API")
     with (
-        server(dagster_command(host, ui_port), logs["dagster"], environment) as ui_process,
+        server(
+            dagster_command(dagster_home / "workspace.yaml", host, ui_port), logs["dagster"], environment
+        ) as ui_process,
         server(api_command(host, api_port, 1), logs["api"], environment) as api_process,
     ):
         wait_until_answers(f"{api}/readyz", api_process, logs["api"])
@@ -207,8 +208,8 @@ def backfill(
     days = days_between(first.date(), last.date())
     with _pipeline(_settings()) as pipeline:
         console.print(f"{len(days)} days, {days[0]} to {days[-1]}: {select or 'raw documents to online features'}")
-        runs = pipeline.backfill(days, select)
-    console.print(f"done: run {', '.join(runs)}")
+        run_id = pipeline.backfill(days, select)
+    console.print(f"done: run {run_id}")
 
 
 @app.command()
@@ -228,13 +229,24 @@ def predict(
 
 
 @app.command()
-def sql(select: Annotated[str, typer.Argument(help="One SELECT over the lake's tables and gate_decisions.")]) -> None:
+def sql(
+    select: Annotated[str, typer.Argument(help="One SELECT over the lake's tables and gate_decisions.")],
+    output: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="json is one object a line.")
+    ] = "table",
+) -> None:
     """Queries the lake: `raw/sample` is the view `raw_sample`."""
     from trending_assets.storage.home import Home
     from trending_assets.storage.query import connect, query
 
     with connect(Home(_settings().home)) as connection:
-        sys.stdout.write(f"{query(connection, select)}\n")
+        result = query(connection, select)
+        if output == "table":
+            sys.stdout.write(f"{result}\n")
+        else:
+            frame = result.df()
+            lines = frame.to_json(orient="records", lines=True, date_format="iso")
+            sys.stdout.write(frame.to_csv(index=False) if output == "csv" else lines)
 
 
 @app.command()

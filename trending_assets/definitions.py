@@ -44,7 +44,10 @@ def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
         "sample": SampleSource(downloads=str(Home(settings.home).downloads), full=settings.full_sample),
     }
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([module for modules in GROUPS.values() for module in modules]),
+        assets=dg.load_assets_from_modules(
+            [module for modules in GROUPS.values() for module in modules],
+            include_specs=True,  # a source is a spec, not a function
+        ),
         asset_checks=dg.load_asset_checks_from_modules(CHECKS),
         jobs=[jobs.ingest, jobs.features, jobs.retrain, jobs.rollback],
         sensors=[sensors.features_on_landing, sensors.retrain_on_new_partitions, sensors.dead_runs],

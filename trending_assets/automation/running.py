@@ -18,7 +18,12 @@ from trending_assets.storage.home import Home
 # The settings of dagster.yaml at the root, but for where things are stored: a home stores under itself.
 INSTANCE_SETTINGS: dict[str, Any] = {
     "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
     "concurrency": {"runs": {"max_concurrent_runs": 2}, "pools": {"default_limit": 1}},
+}
+# workspace.yaml at the root: the same location name, so that sensors keep their state whoever starts the UI.
+WORKSPACE: dict[str, Any] = {
+    "load_from": [{"python_module": {"module_name": "trending_assets.definitions", "location_name": "trending_assets"}}]
 }
 _POLL_SECONDS = 0.25
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -37,11 +42,11 @@ class RunFailedError(RuntimeError):
 
 
 def prepare_dagster_home(home: Home) -> Path:
-    """The Dagster home of a home, with its settings written."""
-    content = yaml.safe_dump(INSTANCE_SETTINGS).encode()
-    target = home.dagster / "dagster.yaml"
-    if not target.is_file() or target.read_bytes() != content:
-        write_bytes(target, content, home.folder / ".staging")
+    """The Dagster home of a home, with its settings and its workspace written."""
+    for name, settings in (("dagster.yaml", INSTANCE_SETTINGS), ("workspace.yaml", WORKSPACE)):
+        content, target = yaml.safe_dump(settings).encode(), home.dagster / name
+        if not target.is_file() or target.read_bytes() != content:
+            write_bytes(target, content, home.folder / ".staging")
     return home.dagster
 
 
@@ -59,7 +64,7 @@ def run_job(
     *,
     days: Sequence[str] = (),
     selection: Sequence[dg.AssetKey] | None = None,
-    progress: Progress = lambda step, state, seconds: None,
+    progress: Progress,
 ) -> str:
     """Runs a job in this process and returns the run's id.
 
@@ -78,16 +83,20 @@ def run_job(
     log_folder.mkdir(parents=True, exist_ok=True)
     log = log_folder / f"{run_id}.log"
     tags = process_tags() | ({RANGE_START: days[0], RANGE_END: days[-1]} if days else {})
-    with log.open("w") as stream, _watching(instance, run_id, progress):
-        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-            result = job.execute_in_process(
-                run_config=_QUIET,
-                instance=instance,
-                run_id=run_id,
-                asset_selection=list(selection) if selection else None,
-                tags=tags,
-                raise_on_error=False,
-            )
+    with (
+        log.open("w") as stream,
+        _watching(instance, run_id, progress),
+        contextlib.redirect_stdout(stream),
+        contextlib.redirect_stderr(stream),
+    ):
+        result = job.execute_in_process(
+            run_config=_QUIET,
+            instance=instance,
+            run_id=run_id,
+            asset_selection=list(selection) if selection else None,
+            tags=tags,
+            raise_on_error=False,
+        )
     if not result.success:
         raise RunFailedError(f"{_reason(result)} (run {run_id}, log {log})")
     return run_id

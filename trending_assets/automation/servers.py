@@ -30,9 +30,9 @@ def free_port(host: str, wanted: int) -> int:
     raise ServerFailedError(f"no free port on {host}")
 
 
-def dagster_command(host: str, port: int) -> list[str]:
+def dagster_command(workspace: Path, host: str, port: int) -> list[str]:
     """The command that serves the Dagster UI and runs its daemon."""
-    return [sys.executable, "-m", "dagster", "dev", "-m", "trending_assets.definitions", "-h", host, "-p", str(port)]
+    return [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]
 
 
 def api_command(host: str, port: int, workers: int) -> list[str]:
@@ -64,8 +64,6 @@ def server(command: Sequence[str], log: Path, environment: Mapping[str, str]) ->
             env=os.environ | dict(environment),
             # A group of its own: a Ctrl-C in the terminal reaches this process alone, which ends the server in order.
             start_new_session=True,
-            # A shell starts background processes with SIGINT ignored, and the servers would inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
         )
     try:
         yield process
@@ -94,7 +92,7 @@ def wait_until_answers(url: str, process: subprocess.Popen[bytes], log: Path) ->
         if process.poll() is not None:
             raise ServerFailedError(f"the server ended with {process.returncode} before it answered: see {log}")
         with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own loopback address
-            if answer.status == 200:  # noqa: PLR2004
+            if answer.status == 200:
                 return
         time.sleep(0.3)
     raise ServerFailedError(f"{url} did not answer within {_START_SECONDS} s: see {log}")

@@ -1,7 +1,7 @@
 """Great Expectations over the cleaned tables: what must hold before anything is computed from them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def titles_expectations() -> "Sequence[Expectation]":
     """What must hold for ``titles``."""
-    from great_expectations import expectations as gxe
+    from great_expectations.expectations import core as gxe
 
     return [
         gxe.ExpectColumnValuesToNotBeNull(column="title_id"),
@@ -34,7 +34,7 @@ def titles_expectations() -> "Sequence[Expectation]":
 
 def reviews_expectations() -> "Sequence[Expectation]":
     """What must hold for ``reviews``."""
-    from great_expectations import expectations as gxe
+    from great_expectations.expectations import core as gxe
 
     return [
         gxe.ExpectColumnValuesToNotBeNull(column="review_id"),
@@ -92,7 +92,12 @@ def _check(context: dg.AssetCheckExecutionContext, home: HomeResource, table: st
         ]
     expectations = titles_expectations() if table == "titles" else reviews_expectations()
     failed = validate(frame, expectations)
-    metadata = {"rows": len(frame), "days": len(days), "expectations": len(expectations), "failed": failed}
+    metadata: dict[str, Any] = {
+        "rows": len(frame),
+        "days": len(days),
+        "expectations": len(expectations),
+        "failed": failed,
+    }
     return dg.AssetCheckResult(passed=not failed, metadata=metadata)
 
 

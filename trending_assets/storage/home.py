@@ -36,7 +36,7 @@ class Home:
 
     @property
     def dbt(self) -> Path:
-        """dbt's target folders."""
+        """Target folders of dbt."""
         return self.folder / "dbt"
 
     @property

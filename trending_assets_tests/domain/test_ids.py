@@ -1,7 +1,7 @@
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trending_assets.domain.ids import uuid7
@@ -10,6 +10,7 @@ from trending_assets.domain.ids import uuid7
 _MILLISECONDS = 0x017F22E279B0
 
 
+@settings(deadline=None)
 @given(st.integers(0, (1 << 48) * 1_000_000 - 1), st.binary(min_size=8, max_size=8))
 def test_a_uuid7_carries_its_time_and_its_randomness(nanoseconds: int, randomness: bytes) -> None:
     made = uuid.UUID(uuid7(nanoseconds, randomness))
@@ -23,6 +24,7 @@ def test_the_time_of_the_rfc_example() -> None:
     assert uuid7(_MILLISECONDS * 1_000_000, bytes(8)).startswith("017f22e2-79b0-7000-8")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 60), st.integers(0, 1 << 60), st.binary(min_size=8, max_size=8))
 def test_ids_sort_by_time_to_a_quarter_of_a_microsecond(first: int, second: int, randomness: bytes) -> None:
     if second - first >= 250:

@@ -17,7 +17,8 @@ _INPUTS = ("titles", "reviews", "title_identity")
 # The newest record of a title says what it is; reviews are counted once each, however often they arrived.
 _SNAPSHOT = """
 with newest as (
-    select * from titles qualify row_number() over (partition by title_id order by arrived_at desc, source, source_id) = 1
+    select * from titles
+    qualify row_number() over (partition by title_id order by arrived_at desc, source, source_id) = 1
 ),
 sources as (
     select title_id, list_sort(list_distinct(list({'source': source, 'source_id': source_id}))) as sources
@@ -42,8 +43,8 @@ activity as (
 )
 select
     newest.title_id, newest.source, newest.source_id, kind, title, original_title, year, released, language, countries,
-    genres, label_coverage, plot, runtime_minutes, sources.sources, coalesce(aliases.aliases, []) as aliases, arrived_at,
-    coalesce(reviews_1d, 0) as reviews_1d, coalesce(reviews_7d, 0) as reviews_7d,
+    genres, label_coverage, plot, runtime_minutes, sources.sources, coalesce(aliases.aliases, []) as aliases,
+    arrived_at, coalesce(reviews_1d, 0) as reviews_1d, coalesce(reviews_7d, 0) as reviews_7d,
     coalesce(reviews_total, 0) as reviews_total, rating_mean, $as_of as as_of
 from newest
 join sources using (title_id)

@@ -88,7 +88,7 @@ def _drift(lake: Lake, day: str, reports: Path, *, html: bool) -> pa.Table:
 
 
 def _features(lake: Lake, days: list[str]) -> "pd.DataFrame":
-    text = lake.read_days("title_text", days, _TEXT_COLUMNS).to_pandas()
+    text: pd.DataFrame = lake.read_days("title_text", days, _TEXT_COLUMNS).to_pandas()
     # Arrow hands a nullable integer to pandas as float when a year is unknown: always float is one type less.
     text["year"] = text["year"].astype("float64")
     text["embedding"] = lake.read_days("title_embedding", days, ["embedding"])["embedding"].to_pylist()

@@ -90,7 +90,7 @@ def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
 
 def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
     columns = ["title_id", "arrived_at", "genres", "label_coverage", "document_sha256"]
-    frame = lake.read_days("titles", days, columns).to_pandas().sort_values(["title_id", "arrived_at"])
+    frame: pd.DataFrame = lake.read_days("titles", days, columns).to_pandas().sort_values(["title_id", "arrived_at"])
     newest = frame.drop_duplicates("title_id", keep="last", ignore_index=True)
     # A label is known from the moment its record arrived, and so are the features it may be learned from.
     return newest.rename(columns={"arrived_at": "event_timestamp"})

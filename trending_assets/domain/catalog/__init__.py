@@ -1,0 +1,1 @@
+"""Catalogue: records, taxonomy, label maps and identity."""

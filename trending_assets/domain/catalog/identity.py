@@ -36,7 +36,7 @@ def is_imdb_id(value: str) -> bool:
 
 def title_id(source: str, source_id: str, imdb_id: str | None) -> str:
     """The id of a title at first sight."""
-    return imdb_id if imdb_id else f"{source}:{source_id}"
+    return imdb_id or f"{source}:{source_id}"
 
 
 def identify(parsed: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Drift: which days are compared, and when a comparison means anything."""

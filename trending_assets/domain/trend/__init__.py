@@ -1,0 +1,1 @@
+"""Trend: how much a title is talked about."""

@@ -33,7 +33,9 @@ def test_the_shares_of_the_splits() -> None:
     assert counts["test"] == pytest.approx(0.20, abs=0.015)
 
 
-@pytest.mark.parametrize(("group", "split"), [("tt0068646", "train"), ("tt0133093", "validation")])
+@pytest.mark.parametrize(
+    ("group", "split"), [("tt0068646", "train"), ("tt0133093", "validation"), ("tt0076759", "test")]
+)
 def test_a_split_once_given_is_kept(group: str, split: str) -> None:
     assert assign_split(group) == split
 
@@ -100,7 +102,10 @@ def test_a_genre_outside_the_coverage_is_a_fault() -> None:
 
 def test_known_genres_need_positives_and_negatives_in_train() -> None:
     ids = _ids_of("train", 12)
-    rows = [(i, i, ["drama", *(["war"] if n < 5 else []), *(["music"] if n < 4 else [])], list(GENRES)) for n, i in enumerate(ids)]
+    rows = [
+        (i, i, ["drama", *(["war"] if n < 5 else []), *(["music"] if n < 4 else [])], list(GENRES))
+        for n, i in enumerate(ids)
+    ]
     rows += [(i, i, ["music"], list(GENRES)) for i in _ids_of("test", 9)]
     assert known_genres(splits(_frame(rows))) == ("war",)
     assert known_genres(splits(_frame(rows)), minimum=4) == ("music", "war")

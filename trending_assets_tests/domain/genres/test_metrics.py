@@ -23,8 +23,12 @@ def known_cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 def test_fully_known_labels_agree_with_scikit_learn(case: tuple[np.ndarray, np.ndarray]) -> None:
     labels, selected = case
     assume((labels.sum(axis=0) > 0).all())
-    assert metrics.micro_f1(labels, selected) == pytest.approx(f1_score(labels, selected, average="micro", zero_division=0))
-    assert metrics.macro_f1(labels, selected) == pytest.approx(f1_score(labels, selected, average="macro", zero_division=0))
+    assert metrics.micro_f1(labels, selected) == pytest.approx(
+        f1_score(labels, selected, average="micro", zero_division=0)
+    )
+    assert metrics.macro_f1(labels, selected) == pytest.approx(
+        f1_score(labels, selected, average="macro", zero_division=0)
+    )
     expected = f1_score(labels, selected, average="samples", zero_division=0)
     assert metrics.samples_f1(labels, selected) == pytest.approx(expected)
 
@@ -81,7 +85,9 @@ def test_figures_of_a_genre() -> None:
 
 
 def test_a_genre_that_is_never_selected_has_no_precision_but_an_f1_of_zero() -> None:
-    figures = metrics.per_genre(np.array([[1.0], [0.0]]), np.zeros((2, 1), dtype=bool), np.zeros((2, 1)), ["war"])["war"]
+    figures = metrics.per_genre(np.array([[1.0], [0.0]]), np.zeros((2, 1), dtype=bool), np.zeros((2, 1)), ["war"])[
+        "war"
+    ]
     assert (figures["precision"], figures["recall"], figures["f1"]) == (None, 0.0, 0.0)
 
 

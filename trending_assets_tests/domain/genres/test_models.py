@@ -80,22 +80,34 @@ def test_no_file_of_a_model_is_a_pickle(models: dict[str, GenreModel], name: str
             assert all(arrays[key].dtype.kind == "f" for key in arrays)
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
-def test_the_same_input_and_seed_give_the_same_bytes(models: dict[str, GenreModel], name: str, tmp_path: Path) -> None:
-    """Another process with another hash seed fits and saves the same files."""
-    models[name].save(tmp_path)
-    other = tmp_path.parent / f"{tmp_path.name}-other"
-    other.mkdir()
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from trending_assets.domain.genres.models import model_class\n"
-        "from trending_assets_tests.domain.genres import test_models as t\n"
-        "model_class(sys.argv[1]).fit(t._FRAME, t._LABELS, t.LEARNED, 7).save(Path(sys.argv[2]))\n"
-    )
+_REFIT = """
+import sys
+from pathlib import Path
+from trending_assets.domain.genres.models import MODEL_NAMES, model_class
+from trending_assets_tests.domain.genres.test_models import _FRAME, _LABELS, LEARNED
+for name in MODEL_NAMES:
+    folder = Path(sys.argv[1], name)
+    folder.mkdir()
+    model_class(name).fit(_FRAME, _LABELS, LEARNED, 7).save(folder)
+"""
+
+
+@pytest.fixture(scope="module")
+def refitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every model fitted and saved by another process with another hash seed."""
+    folder = tmp_path_factory.mktemp("refitted")
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     root = Path(__file__).parents[3]
-    subprocess.run([sys.executable, "-c", code, name, str(other)], check=True, cwd=root, env=environment)
-    assert _hashes(other) == _hashes(tmp_path)
+    subprocess.run([sys.executable, "-c", _REFIT, str(folder)], check=True, cwd=root, env=environment)
+    return folder
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_the_same_input_and_seed_give_the_same_bytes(
+    models: dict[str, GenreModel], name: str, refitted: Path, tmp_path: Path
+) -> None:
+    models[name].save(tmp_path)
+    assert _hashes(refitted / name) == _hashes(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["genre_logreg", "genre_xgboost"])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -19,7 +19,6 @@ def test_words_and_pairs() -> None:
     assert terms_of([]) == []
 
 
-@settings(deadline=None)
 @given(_TEXTS, _TEXTS)
 def test_weights_are_those_of_scikit_learn(train: list[str], others: list[str]) -> None:
     found = [_terms(text) for text in train]

@@ -10,9 +10,9 @@ from trending_assets.domain.genres.thresholds import (
     tune_thresholds,
 )
 
-_CASES = st.lists(
-    st.tuples(st.sampled_from([0.0, 1.0, np.nan]), st.floats(0.0, 1.0)), min_size=1, max_size=25
-).filter(lambda rows: any(label == 1 for label, _ in rows))
+_CASES = st.lists(st.tuples(st.sampled_from([0.0, 1.0, np.nan]), st.floats(0.0, 1.0)), min_size=1, max_size=25).filter(
+    lambda rows: any(label == 1 for label, _ in rows)
+)
 
 
 def _f1(truth: np.ndarray, chosen: np.ndarray) -> float:

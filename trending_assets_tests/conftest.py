@@ -1,0 +1,21 @@
+"""What whole-graph tests share: one finished home, made once for all worker processes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trending_assets_tests.integration.homes import SmallHome, build_finished, made_once
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all of pytest-xdist's workers see."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+
+
+@pytest.fixture(scope="session")
+def finished(shared_folder: Path) -> SmallHome:
+    """A home with four landed days, trained models and a champion; only to be read or copied."""
+    return SmallHome(made_once(shared_folder / "finished", build_finished))

@@ -1,0 +1,42 @@
+"""A title's features come out the same when its cleaned text is sent back, so by id equals by text."""
+
+import dataclasses
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from trending_assets.domain.catalog.taxonomy import Kind
+from trending_assets.domain.text.cleaning import clean_text
+from trending_assets.domain.text.features import TitleFeatures, model_text, title_features
+
+_TEXT = st.text(st.characters(), max_size=40)
+
+
+@given(_TEXT, _TEXT, st.sampled_from(["movie", "show"]), st.none() | st.integers(1870, 2100))
+@example("The Hours", "e\u200b\u0301", "movie", 2002)
+def test_cleaned_text_sent_back_gives_the_same_features(title: str, plot: str, kind: Kind, year: int | None) -> None:
+    first = title_features(title, plot, kind, year)
+    assert title_features(clean_text(title), clean_text(plot), kind, year) == first
+    assert first.word_count == len(first.text.split(" ")) if first.text else first.word_count == 0
+    assert first.embedding is None
+
+
+@pytest.mark.parametrize(
+    ("title", "plot", "text"),
+    [
+        ("Heat", "A thief  meets\na detective.", "Heat. A thief meets a detective."),
+        ("Heat", "", "Heat"),
+        ("Heat", " \n", "Heat"),
+        ("", "A thief.", ". A thief."),
+        ("", "", ""),
+    ],
+)
+def test_the_text_that_models_read_is_the_title_and_then_the_plot(title: str, plot: str, text: str) -> None:
+    assert model_text(title, plot) == text
+
+
+def test_features_hold_nothing_that_text_kind_and_year_cannot_give() -> None:
+    names = {field.name for field in dataclasses.fields(TitleFeatures)}
+    assert names == {"text", "kind", "year", "word_count", "embedding"}
+    assert title_features("Heat", "A thief.", "movie", None).year is None

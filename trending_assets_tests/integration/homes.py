@@ -1,0 +1,110 @@
+"""Homes that the real graph fills from a small source, and what is compared of them."""
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+
+from feature_repo.repository import apply
+from trending_assets.automation.pipeline import Pipeline
+from trending_assets.automation.running import open_instance
+from trending_assets.definitions import build_defs
+from trending_assets.ingest.documents import DocumentSource
+from trending_assets.resources.home import HomeResource
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+from trending_assets.storage.registry import ModelRegistry
+from trending_assets_tests.integration.small_source import HISTORY, small_source
+
+
+@dataclass(frozen=True)
+class SmallHome:
+    """A home and the source that fills it.
+
+    Attributes:
+        folder: the home.
+        source: gives the documents.
+    """
+
+    folder: Path
+    source: DocumentSource = field(default_factory=small_source)
+
+    @property
+    def lake(self) -> Lake:
+        """Its lake."""
+        return Lake(Home(self.folder).lake)
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """Its model registry."""
+        return ModelRegistry(Home(self.folder).registry)
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The real graph over this home and source."""
+        return build_defs({"sample": self.source, "home": HomeResource(folder=str(self.folder))})
+
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        """Its Dagster instance."""
+        with open_instance(Home(self.folder)) as instance:
+            yield instance
+
+    def run(self, job: str, days: Sequence[str] = (), selection: Sequence[str] | None = None) -> str:
+        """Runs a job, or some assets of it, and returns the run's id."""
+        keys = [dg.AssetKey(name.split("/")) for name in selection] if selection else None
+        with self.instance() as instance:
+            pipeline = Pipeline(self.definitions, instance, self.folder, lambda step, state, seconds: None)
+            return pipeline.run(self.definitions.resolve_job_def(job), days, keys)
+
+    def land(self, days: Sequence[str]) -> None:
+        """Runs the ingest job and the features job over days."""
+        self.run("ingest", days)
+        self.run("features", days)
+
+    def with_source(self, source: DocumentSource) -> "SmallHome":
+        """The same home, filled from another source from now on."""
+        return SmallHome(self.folder, source)
+
+    def copied_to(self, folder: Path, source: DocumentSource | None = None) -> "SmallHome":
+        """A copy that shares nothing with this one."""
+        shutil.copytree(self.folder, folder)
+        # Feast's registry holds the paths of the lake that it was applied for.
+        apply(folder)
+        return SmallHome(folder, source or self.source)
+
+    def digests(self) -> dict[str, str]:
+        """Path → sha-256 of every file of the lake; what a killed write left in staging is not in the lake."""
+        root, staging = self.lake.root, self.lake.staging
+        files = [path for path in root.rglob("*") if not path.is_dir() and staging not in path.parents]
+        return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)}
+
+
+def build_finished(folder: Path) -> None:
+    """Lands the first four days in one run a job, and trains."""
+    home = SmallHome(folder)
+    home.land(HISTORY)
+    home.run("retrain")
+
+
+def made_once(folder: Path, build: Callable[[Path], None]) -> Path:
+    """The folder, built by whichever process comes first; the others wait for it.
+
+    Args:
+        folder: where it belongs; built beside it and renamed, so that a failed build is no building.
+        build: fills the folder it is given.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            shutil.rmtree(staged := folder.with_suffix(".building"), ignore_errors=True)
+            build(staged)
+            staged.rename(folder)
+    return folder
