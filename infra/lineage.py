@@ -5,6 +5,7 @@ from the group's first asset; columns are ordered by barycentres, so that few ed
 source share a line for as long as they go the same way. The same definitions give the same bytes.
 """
 
+import math
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -322,7 +323,7 @@ def draw(nodes: dict[str, Node], jobs: dict[str, list[str]], counts: str) -> str
         for group in shelf
     }
     inner = max(right for columns in stacks for _, right in set_columns(columns, headers).values()) - MARGIN
-    width = inner + 2 * MARGIN
+    width = math.ceil(inner + 2 * MARGIN)
     shelves = []
     for columns in stacks:
         content = set_heights(columns, everything)
@@ -333,7 +334,7 @@ def draw(nodes: dict[str, Node], jobs: dict[str, list[str]], counts: str) -> str
         for node in (node for column in shelf.columns for node in column):
             node.y += shelf.top + HEADER
         y = shelf.bottom
-    height = y + LEGEND_HEIGHT
+    height = math.ceil(y + LEGEND_HEIGHT)
     edges = [*edges_on_shelves(everything, pieces, redundant), *edges_between_shelves(nodes, shelves, width, redundant)]
     body = [
         element("rect", width=width, height=height, rx=18, fill=BACKGROUND),
@@ -345,8 +346,8 @@ def draw(nodes: dict[str, Node], jobs: dict[str, list[str]], counts: str) -> str
         *draw_legend(y + LEGEND_HEIGHT / 2),
     ]
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" font-family="Helvetica, Arial, sans-serif" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" font-family="Helvetica, Arial, sans-serif" role="img">'
     )
     return "\n".join([head, "<title>The asset lineage of Trending Now</title>", markers(), *body, "</svg>", ""])
 

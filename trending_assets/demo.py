@@ -52,12 +52,12 @@ def say_what_next(folder: Path, console: Console, ui: str | None, api: str | Non
             for row in scores
             if (row["model"], row["split"], row["slice"]) == (model, "test", "all")
         }
-        serves = "  serves" if champion and champion.model == model else ""
-        console.print(
-            f"  {model:15} {found.get('macro_f1', float('nan')):.3f}  {found.get('micro_f1', float('nan')):.3f}{serves}"
-        )
+        scores_of = [f"{found[name]:.3f}" if name in found else "unknown" for name in ("macro_f1", "micro_f1")]
+        console.print(f"  {model:15} {'  '.join(scores_of)}")
+    console.print(f"champion: {champion or 'none yet'}")
     for decision in registry.decisions()[-1:]:
-        console.print(f"gate: {decision['candidate']} was {'promoted' if decision['promoted'] else 'refused'}")
+        outcome = "promoted" if decision["promoted"] else "refused"
+        console.print(f"last decision of the gate: {decision['candidate']} was {outcome}")
         for reason in decision["reasons"]:
             console.print(f"  {reason}")
     reports = sorted((home.reports / "feature_drift").glob("*.html"))

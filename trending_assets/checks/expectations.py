@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def titles_expectations() -> "Sequence[Expectation]":
     """What must hold for ``titles``."""
-    from great_expectations.expectations import core as gxe
+    from great_expectations import expectations as gxe
 
     return [
         gxe.ExpectColumnValuesToNotBeNull(column="title_id"),
@@ -34,7 +34,7 @@ def titles_expectations() -> "Sequence[Expectation]":
 
 def reviews_expectations() -> "Sequence[Expectation]":
     """What must hold for ``reviews``."""
-    from great_expectations.expectations import core as gxe
+    from great_expectations import expectations as gxe
 
     return [
         gxe.ExpectColumnValuesToNotBeNull(column="review_id"),

@@ -3,14 +3,27 @@
 from datetime import date
 
 import dagster as dg
+import pyarrow as pa
 
+from trending_assets.domain.catalog.records import TIMESTAMP
 from trending_assets.partitions import DAILY
-from trending_assets.resources.daily import OWNER
+from trending_assets.resources.daily import OWNER, column_schema
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 
 FEATURE_TABLES = ("title_text", "title_embedding", "title_activity")
 POOL = "feast_registry"
+_REGISTERED = pa.schema([pa.field("name", pa.string(), False), pa.field("type", pa.string(), False)])
+_ONLINE = pa.schema(
+    [
+        pa.field("title_id", pa.string(), False),
+        pa.field("feature_view", pa.string(), False),
+        pa.field("feature", pa.string(), False),
+        pa.field("value", pa.binary()),
+        pa.field("event_timestamp", TIMESTAMP, False),
+        pa.field("created", TIMESTAMP),
+    ]
+)
 
 
 @dg.asset(
@@ -22,12 +35,17 @@ POOL = "feast_registry"
     kinds={"feast"},
     pool=POOL,
     description="Entities, feature views and feature services, registered with Feast.",
+    metadata=column_schema(_REGISTERED),
 )
 def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
     """Applies the feature repository."""
     from feature_repo.repository import apply
 
-    return dg.MaterializeResult(metadata={**apply(home.paths.folder), "path": str(home.paths.feast)})
+    registered = apply(home.paths.folder)
+    rows = sum(len(names) for names in registered.values())
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": dg.MetadataValue.int(rows), **registered, "path": str(home.paths.feast)}
+    )
 
 
 @dg.asset(
@@ -41,6 +59,7 @@ def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
     kinds={"feast", "sqlite"},
     pool=POOL,
     description="The newest value of every feature, where the API reads it. An old day never overwrites a newer one.",
+    metadata=column_schema(_ONLINE),
 )
 def online_store(context: dg.AssetExecutionContext, home: HomeResource) -> None:
     """Materialises the days of the run, and whatever landed after them, to the online store."""
@@ -51,4 +70,5 @@ def online_store(context: dg.AssetExecutionContext, home: HomeResource) -> None:
     materialize(home.paths.folder, date.fromisoformat(days[0]), date.fromisoformat(newest))
     for day in days:
         rows = {f"{name} rows": lake.read(name, day, ["title_id"]).num_rows for name in FEATURE_TABLES}
-        context.add_asset_metadata(rows | {"written_up_to": newest}, partition_key=day)
+        total = {"dagster/partition_row_count": dg.MetadataValue.int(sum(rows.values()))}
+        context.add_asset_metadata(total | rows | {"written_up_to": newest}, partition_key=day)

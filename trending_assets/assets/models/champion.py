@@ -36,6 +36,17 @@ _EVALUATION = pa.schema(
         pa.field("value", pa.float64()),
     ]
 )
+_DECISIONS = pa.schema(
+    [
+        pa.field("id", pa.string(), False),
+        pa.field("candidate", pa.string(), False),
+        pa.field("champion_before", pa.string()),
+        pa.field("promoted", pa.bool_(), False),
+        pa.field("reasons", pa.list_(pa.string()), False),
+        pa.field("numbers", pa.map_(pa.string(), pa.float64()), False),
+        pa.field("run_id", pa.string()),
+    ]
+)
 _PREDICTIONS = pa.schema(
     [
         pa.field("title_id", pa.string(), False),
@@ -138,8 +149,9 @@ def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     pool=POOL,
     description=(
         "The gate: the best candidate becomes champion if it beats the floors and is no worse than the champion "
-        "on the same test titles. Every decision is kept with its reasons."
+        "on the same test titles. Every decision is kept with its reasons, and can be queried as gate_decisions."
     ),
+    metadata=column_schema(_DECISIONS),
 )
 def genre_champion(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """Decides on the candidate that does best on the validation titles."""
@@ -149,8 +161,16 @@ def genre_champion(context: dg.AssetExecutionContext, home: HomeResource) -> dg.
     candidates = {name: evaluate(p, rows_of(frame, VALIDATION)) for name, p in predictors.items() if name not in FLOORS}
     best = choose_challenger(candidates)
     champion = registry.aliases().get("champion")
-    if champion == refs[best]:
-        return dg.MaterializeResult(metadata={"champion": str(champion), "decision": "nothing new to decide"})
+    decided = [(d["candidate"], d["champion_before"]) for d in registry.decisions()]
+    if champion == refs[best] or (str(refs[best]), str(champion)) in decided:
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": dg.MetadataValue.int(len(decided)),
+                "champion": str(champion),
+                "candidate": str(refs[best]),
+                "decision": "nothing new to decide",
+            }
+        )
     test = rows_of(frame, TEST)
     decision = decide(
         evaluate(predictors[best], test),
@@ -182,6 +202,7 @@ def _checks_passed(instance: dg.DagsterInstance) -> bool:
 
 def _decision_metadata(registry: ModelRegistry, record: Mapping[str, Any], decision_id: str) -> dict[str, Any]:
     return {
+        "dagster/row_count": dg.MetadataValue.int(len(registry.decisions())),
         "champion": str(registry.aliases().get("champion", "none")),
         "decision": "promoted" if record["promoted"] else "refused",
         "candidate": record["candidate"],

@@ -7,12 +7,13 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
-from trending_assets.domain.genres.datasets import TEST, rows_of
+from trending_assets.domain.genres.datasets import TEST, TRAIN, rows_of
 from trending_assets.domain.genres.models import model_class
 from trending_assets.domain.genres.plots import precision_recall_plot
 from trending_assets.domain.genres.training import evaluate, train
-from trending_assets.resources.daily import OWNER, code_version_of
+from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
@@ -22,6 +23,16 @@ MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
 TRAINING_SET = "genre_training_set"
 POOL = "training"
 SEED = 20250601
+# What a model reads of a title; those of the text alone pass over the embedding.
+_READS = pa.schema(
+    [
+        pa.field("text", pa.string(), False),
+        pa.field("kind", pa.string(), False),
+        pa.field("year", pa.int64()),
+        pa.field("word_count", pa.int64(), False),
+        pa.field("embedding", pa.list_(pa.float32())),
+    ]
+)
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "pandas", "pyarrow", "feast", "onnxruntime")
 
 
@@ -43,6 +54,7 @@ def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefin
         kinds=kinds,
         pool=POOL,
         description=description,
+        metadata=column_schema(_READS),
     )
     def model(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
         code = code_version_of(context, name)
@@ -89,7 +101,9 @@ def _metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
         for genre, row in zip(table.index, table.to_numpy(), strict=True)
     ]
     header = f"| genre | {' | '.join(columns)} |\n|{'---|' * 5}"
+    splits = home.lake.read(TRAINING_SET, columns=["split"])["split"].to_pylist()
     return {
+        "dagster/row_count": dg.MetadataValue.int(splits.count(TRAIN)),
         "version": manifest.version,
         "registry": dg.MetadataValue.path(str(home.registry.folder(manifest.ref))),
         "trained on days": len(manifest.data_partitions),

@@ -2,8 +2,9 @@
 
 import dagster as dg
 
+from trending_assets.domain.catalog.records import DOCUMENT
 from trending_assets.ingest.sample import FIRST_DAY, REPLAY_DAYS, WHEELS
-from trending_assets.resources.daily import OWNER
+from trending_assets.resources.daily import OWNER, record_schema
 
 source_sample = dg.AssetSpec(
     key=dg.AssetKey(["source", "sample"]),
@@ -15,6 +16,7 @@ source_sample = dg.AssetSpec(
         f"Real texts, replayed over {REPLAY_DAYS} days from {FIRST_DAY}: arrival times are a replay."
     ),
     metadata={
+        **record_schema(DOCUMENT),
         "data_card": "docs/data-cards/sample.md",
         "first_day": FIRST_DAY.isoformat(),
         "days": REPLAY_DAYS,

@@ -1,0 +1,45 @@
+"""Killing a run while it ingests, and running it again, leaves the lake of an undisturbed run."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from trending_assets_tests.integration.homes import SmallHome
+from trending_assets_tests.integration.killing import half_written, killed, marked_failed
+from trending_assets_tests.integration.small_source import HISTORY
+
+# Before a file is swapped in, right after, while dbt writes into its staging folder, and between two of its files.
+MOMENTS = {
+    "raw": f"os.rename /raw/sample/day={HISTORY[1]}",
+    "parsed": f"open /parsed/sample/day={HISTORY[2]}",
+    "dbt": "file lake/.staging/*/stg_titles/day=*/part.parquet",
+    "cleaned": f"os.rename /lake/titles/day={HISTORY[1]}",
+    "catalog": "os.rename /catalog_snapshot/part.parquet",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
+def test_a_killed_ingest_run_again_leaves_the_lake_of_an_undisturbed_one(
+    moment: str, finished: SmallHome, tmp_path: Path
+) -> None:
+    home = SmallHome(tmp_path / "home")
+    killed(home, "ingest", moment)
+    left = home.digests()
+    assert half_written(home, finished) == {}
+    assert marked_failed(home) == [dg.DagsterRunStatus.FAILURE]
+
+    home.run("ingest", HISTORY)
+    ingested = home.digests()
+    expected = finished.digests()
+    assert left.keys() < ingested.keys()
+    assert ingested == {path: expected[path] for path in ingested}
+    assert {path.split("/")[0] for path in ingested} == {
+        "raw", "parsed", "quarantine", "title_identity", "stg_titles", "stg_reviews", "stg_signals",
+        "titles", "reviews", "daily_activity", "catalog_snapshot",
+    }  # fmt: skip
+    with home.instance() as instance:
+        assert all(
+            set(instance.get_materialized_partitions(dg.AssetKey(name))) == set(HISTORY)
+            for name in ("titles", "quarantine", "daily_activity")
+        )
