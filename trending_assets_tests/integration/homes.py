@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -108,3 +108,11 @@ def made_once(folder: Path, build: Callable[[Path], None]) -> Path:
             build(staged)
             staged.rename(folder)
     return folder
+
+
+def differing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
+    """The keys whose values are not the same in both, or that one of them lacks.
+
+    A failed comparison of the two themselves would be spelt out line by line, which takes pytest minutes.
+    """
+    return sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))

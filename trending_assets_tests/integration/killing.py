@@ -59,10 +59,10 @@ def marked_failed(home: SmallHome) -> list[dg.DagsterRunStatus]:
     return [run.status for run in runs if run is not None]
 
 
-def half_written(home: SmallHome, undisturbed: SmallHome) -> dict[str, str]:
+def half_written(home: SmallHome, undisturbed: SmallHome) -> list[str]:
     """Files of the lake that are neither missing nor what an undisturbed run writes."""
     expected = undisturbed.digests()
-    return {path: digest for path, digest in home.digests().items() if expected.get(path) != digest}
+    return [path for path, digest in home.digests().items() if expected.get(path) != digest]
 
 
 def forget_features_online(home: SmallHome) -> None:

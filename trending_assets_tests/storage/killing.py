@@ -20,6 +20,7 @@ from trending_assets.storage.lake import Lake
 
 OLD, NEW = b"old" * 1000, b"new!" * 2000
 DAY = "2025-06-02"
+OLD_ROWS, NEW_ROWS = pa.table({"n": [1]}), pa.table({"n": [2, 2]})
 _STORAGE = "trending_assets.storage."
 
 
@@ -52,8 +53,7 @@ def fill(folder: Path) -> None:
 
 def update(folder: Path) -> None:
     """Brings a day of the lake up to date."""
-    rows = pa.table({"n": [2, 2]})
-    Lake(folder / "data").update("titles", lambda: rows, version="2", inputs={"raw": "x"}, day=DAY)
+    Lake(folder / "data").update("titles", lambda: NEW_ROWS, version="2", inputs={"raw": "x"}, day=DAY)
 
 
 def _with_an_old_file(folder: Path) -> None:
@@ -61,8 +61,7 @@ def _with_an_old_file(folder: Path) -> None:
 
 
 def _with_an_old_day(folder: Path) -> None:
-    rows = pa.table({"n": [1]})
-    Lake(folder / "data").update("titles", lambda: rows, version="1", inputs={"raw": "x"}, day=DAY)
+    Lake(folder / "data").update("titles", lambda: OLD_ROWS, version="1", inputs={"raw": "x"}, day=DAY)
 
 
 WORKS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {

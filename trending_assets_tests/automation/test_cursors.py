@@ -1,0 +1,113 @@
+"""No landing is passed over and none is asked about twice, however landings, runs and ticks come together."""
+
+import itertools
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trending_assets.automation.cursors import Batch, Landing, ranges, take
+
+_DAYS = [f"2025-06-{number:02d}" for number in range(2, 9)]
+
+
+@pytest.mark.parametrize(
+    ("landings", "batch"),
+    [
+        ([], Batch(5)),
+        ([Landing(4, _DAYS[0]), Landing(5, _DAYS[1])], Batch(5)),
+        ([Landing(6, _DAYS[0])], Batch(6, (_DAYS[0],))),
+        ([Landing(8, _DAYS[0]), Landing(6, _DAYS[1]), Landing(7, _DAYS[0])], Batch(8, (_DAYS[0], _DAYS[1]))),
+        ([Landing(6, _DAYS[0], passed=False)], Batch(6, (), (_DAYS[0],))),
+        ([Landing(6, _DAYS[0], passed=False), Landing(7, _DAYS[0])], Batch(7, (_DAYS[0],))),
+        ([Landing(6, _DAYS[0]), Landing(7, _DAYS[0], passed=False)], Batch(7, (), (_DAYS[0],))),
+        ([Landing(6, _DAYS[0]), Landing(7, _DAYS[1], finished=False), Landing(8, _DAYS[2])], Batch(6, (_DAYS[0],))),
+        ([Landing(6, _DAYS[0], finished=False)], Batch(5)),
+    ],
+    ids=["none", "old", "one", "many", "failed", "mended", "spoilt", "beyond an unfinished run", "unfinished"],
+)
+def test_what_a_tick_takes(landings: list[Landing], batch: Batch) -> None:
+    assert take(5, landings) == batch
+    assert take(5, reversed(landings)) == batch
+
+
+class _World:
+    """Runs that land days one after the other, as Dagster's log would tell of them at any moment."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[int, str, int, bool]] = []
+        self.ended: set[int] = set()
+
+    def land(self, run: int, day: str, passed: bool) -> None:
+        if run not in self.ended:
+            self.log.append((len(self.log) + 1, day, run, passed))
+
+    def landings(self, after: int) -> list[Landing]:
+        return [
+            Landing(number, day, run in self.ended, passed) for number, day, run, passed in self.log if number > after
+        ]
+
+
+_LAND = st.tuples(st.just("land"), st.integers(0, 5), st.sampled_from(_DAYS), st.booleans())
+_END = st.tuples(st.just("end"), st.integers(0, 5), st.just(""), st.just(value=True))
+_TICK = st.tuples(st.just("tick"), st.just(0), st.just(""), st.just(value=True))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_LAND | _LAND | _END | _TICK, max_size=40))
+def test_any_interleaving_of_landings_and_ticks_takes_every_landing_once(
+    events: list[tuple[str, int, str, bool]],
+) -> None:
+    world = _World()
+    cursor = 0
+    asked: list[tuple[int, int, Batch]] = []
+    every_run_ends = [("end", run, "", True) for run in range(6)]
+    for what, run, day, passed in [*events, *every_run_ends, ("tick", 0, "", True), ("tick", 0, "", True)]:
+        if what == "land":
+            world.land(run, day, passed)
+        elif what == "end":
+            world.ended.add(run)
+        else:
+            batch = take(cursor, world.landings(cursor))
+            unfinished = [number for number, _, run, _ in world.log if run not in world.ended]
+            assert batch.cursor < min(unfinished, default=batch.cursor + 1)
+            asked.append((cursor, batch.cursor, batch))
+            cursor = batch.cursor
+    # The ticks' windows meet without gap or overlap, so each landing is looked at exactly once.
+    assert [start for start, _, _ in asked] == [0, *(end for _, end, _ in asked[:-1])]
+    assert cursor == len(world.log)
+    assert asked[-1][2] == Batch(cursor)
+    for start, end, batch in asked:
+        newest = {day: passed for number, day, _, passed in world.log if start < number <= end}
+        assert set(batch.partitions) == {day for day, passed in newest.items() if passed}
+        assert set(batch.refused) == {day for day, passed in newest.items() if not passed}
+        assert list(batch.partitions) == sorted(batch.partitions)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=10), st.sets(st.integers(0, 10)))
+def test_a_day_that_lands_again_after_it_failed_is_taken(outcomes: list[bool], ticks: set[int]) -> None:
+    cursor, taken = 0, False
+    for number, passed in enumerate([*outcomes, True], start=1):
+        # What landed since the last tick; a tick need not come between two landings.
+        if number in ticks or number > len(outcomes):
+            world = [Landing(n, _DAYS[0], passed=p) for n, p in enumerate([*outcomes, True][:number], start=1)]
+            batch = take(cursor, world)
+            cursor, taken = batch.cursor, bool(batch.partitions)
+            assert taken is passed
+    assert taken
+    assert cursor == len(outcomes) + 1
+
+
+@given(st.sets(st.integers(0, 60)))
+def test_ranges_cover_the_days_and_no_other_without_meeting(offsets: set[int]) -> None:
+    days = [(date(2024, 12, 1) + timedelta(days=offset)).isoformat() for offset in sorted(offsets)]
+    found = ranges(days)
+    covered = [
+        (date.fromisoformat(first) + timedelta(days=number)).isoformat()
+        for first, last in found
+        for number in range((date.fromisoformat(last) - date.fromisoformat(first)).days + 1)
+    ]
+    assert covered == days
+    gaps = [date.fromisoformat(b[0]) - date.fromisoformat(a[1]) for a, b in itertools.pairwise(found)]
+    assert all(gap > timedelta(days=1) for gap in gaps)
