@@ -26,7 +26,7 @@ setup-dev:
 
 # Writes the pinned requirement files anew from pyproject.toml; needs uv (`pip install uv`).
 LOCK := uv pip compile pyproject.toml --python-version 3.11 --override infra/overrides.txt --no-emit-index-url \
-	--no-emit-find-links --no-header --no-annotate --no-emit-package torch --quiet
+	--no-emit-find-links --no-header --no-annotate --quiet
 lock:
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt

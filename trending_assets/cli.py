@@ -81,12 +81,13 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
     from trending_assets.automation.pipeline import Pipeline
     from trending_assets.automation.running import open_instance
     from trending_assets.definitions import build_defs
+    from trending_assets.ingest.sample import archive_version
     from trending_assets.storage.home import Home
 
     with open_instance(Home(settings.home)) as instance:
         for run_id in report_dead_runs(instance):
             console.print(f"run {run_id} was killed earlier and is now marked failed")
-        yield Pipeline(build_defs(), instance, settings.home, _progress)
+        yield Pipeline(build_defs(), instance, settings.home, archive_version(full=settings.full_sample), _progress)
 
 
 def _registry(settings: "Settings") -> "ModelRegistry":
@@ -207,7 +208,8 @@ def backfill(
 
     days = days_between(first.date(), last.date())
     with _pipeline(_settings()) as pipeline:
-        console.print(f"{len(days)} days, {days[0]} to {days[-1]}: {select or 'raw documents to online features'}")
+        number = "1 day" if len(days) == 1 else f"{len(days)} days"
+        console.print(f"{number}, {days[0]} to {days[-1]}: {select or 'raw documents to online features'}")
         run_id = pipeline.backfill(days, select)
     console.print(f"done: run {run_id}")
 

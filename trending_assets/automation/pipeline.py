@@ -11,8 +11,9 @@ from trending_assets.automation.plan import is_stale, stale_days
 from trending_assets.automation.running import Progress, run_job
 from trending_assets.partitions import DAILY
 from trending_assets.storage.home import Home
-from trending_assets.storage.lake import Lake
+from trending_assets.storage.lake import Lake, fingerprint
 
+RAW = dg.AssetKey(["raw", "sample"])
 # From raw documents to online features and drift: what a backfill computes. Training is left to the sensor.
 DAILY_GROUPS = ("raw", "parsed", "cleaned", "features", "monitoring")
 # The last two days of the replay are left for people to land, so that they can watch what follows.
@@ -31,12 +32,14 @@ class Pipeline:
         definitions: the graph.
         instance: keeps the runs.
         folder: the home.
+        archive_version: what the sample's documents depend on beside the code.
         progress: told of each step.
     """
 
     definitions: dg.Definitions
     instance: dg.DagsterInstance
     folder: Path
+    archive_version: str
     progress: Progress
 
     def demo_days(self) -> list[str]:
@@ -48,7 +51,12 @@ class Pipeline:
     def stale_days(self, days: Sequence[str]) -> list[str]:
         """The days for which something from raw documents to drift is missing or was computed by other code."""
         specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in DAILY_GROUPS]
-        return stale_days(specs, self.instance, Lake(Home(self.folder).lake), days)
+        lake = Lake(Home(self.folder).lake)
+        stale = set(stale_days(specs, self.instance, lake, days))
+        # Another archive, or more of it, is known by the fingerprint of what was taken from it.
+        version = self.definitions.get_assets_def(RAW).code_versions_by_key[RAW] or ""
+        wanted = fingerprint(version, {"archive": self.archive_version})
+        return [day for day in days if day in stale or lake.fingerprint("raw/sample", day) != wanted]
 
     def backfill(self, days: Sequence[str], group: str | None = None) -> str:
         """Computes days in one run: a group's assets, or everything from raw documents to online features and drift.

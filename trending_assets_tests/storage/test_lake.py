@@ -138,6 +138,7 @@ def test_a_build_that_fails_leaves_the_day_as_it_was(lake: Lake) -> None:
     assert lake.sha256("titles", _DAY) == before.sha256
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=5), st.text(max_size=5))
 def test_a_fingerprint_tells_version_from_inputs(inputs: dict[str, str], version: str) -> None:
     assert fingerprint(version, dict(reversed(inputs.items()))) == fingerprint(version, inputs)

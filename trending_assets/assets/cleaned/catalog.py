@@ -57,7 +57,7 @@ order by title_id
 @dg.asset(
     key="catalog_snapshot",
     deps=[dg.AssetKey(name) for name in _INPUTS],
-    code_version=code_version("trending_assets.assets.cleaned.catalog", "trending_assets.domain.catalog.records"),
+    code_version=code_version(__name__, "trending_assets.domain.catalog.records"),
     group_name="cleaned",
     owners=[OWNER],
     kinds={"duckdb", "parquet"},

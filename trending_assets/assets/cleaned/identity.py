@@ -18,7 +18,7 @@ from trending_assets.resources.versions import code_version
     deps=[dg.AssetKey(["parsed", "sample"])],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version("trending_assets.domain.catalog"),
+    code_version=code_version(__name__, "trending_assets.domain.catalog"),
     group_name="cleaned",
     owners=[OWNER],
     kinds={"python", "parquet"},

@@ -34,7 +34,7 @@ class _Translator(DagsterDbtTranslator):
             group_name="cleaned",
             owners=[OWNER],
             kinds={"dbt", "duckdb", "parquet"},
-            code_version=code_version("trending_assets.dbt_project"),
+            code_version=code_version(__name__, "trending_assets.dbt_project"),
         )
 
 
@@ -61,7 +61,11 @@ def cleaned_tables(context: dg.AssetExecutionContext, home: HomeResource) -> Ite
         checks = [event for event in events if isinstance(event, dg.AssetCheckResult)]
         if not invocation.is_successful():
             yield from checks
-            raise dg.Failure(f"dbt failed: nothing of {days[0]} to {days[-1]} was changed in the lake")
+            log = invocation.target_path / "dbt.log"
+            raise dg.Failure(
+                f"dbt failed: nothing of {days[0]} to {days[-1]} was changed in the lake; its log is {log}"
+            )
+        shutil.rmtree(invocation.target_path, ignore_errors=True)
         for model in MODELS:
             if dg.AssetKey(model) in context.selected_asset_keys:
                 _swap_in(context, lake, staging, model, days)

@@ -36,7 +36,7 @@ _SCHEMA = pa.schema(
     ],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version("trending_assets.assets.features.activity", "trending_assets.domain.trend"),
+    code_version=code_version(__name__, "trending_assets.domain.trend"),
     group_name="features",
     owners=[OWNER],
     kinds={"python", "parquet"},

@@ -29,7 +29,7 @@ _ONLINE = pa.schema(
 @dg.asset(
     key="feast_registry",
     deps=[dg.AssetKey(name) for name in FEATURE_TABLES],
-    code_version=code_version("feature_repo"),
+    code_version=code_version(__name__, "feature_repo"),
     group_name="features",
     owners=[OWNER],
     kinds={"feast"},
@@ -53,7 +53,7 @@ def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
     deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in FEATURE_TABLES)],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version("feature_repo"),
+    code_version=code_version(__name__, "feature_repo"),
     group_name="features",
     owners=[OWNER],
     kinds={"feast", "sqlite"},

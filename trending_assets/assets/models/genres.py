@@ -48,7 +48,7 @@ def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefin
     @dg.asset(
         key=name,
         deps=[dg.AssetKey(TRAINING_SET)],
-        code_version=code_version("trending_assets.domain.genres", "trending_assets.domain.text"),
+        code_version=code_version(__name__, "trending_assets.domain.genres", "trending_assets.domain.text"),
         group_name="models",
         owners=[OWNER],
         kinds=kinds,

@@ -46,7 +46,7 @@ def _window() -> dg.TimeWindowPartitionMapping:
     deps=[dg.AssetDep(name, partition_mapping=_window()) for name in ("title_text", "title_embedding")],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version("trending_assets.assets.monitoring.drift", "trending_assets.domain.drift"),
+    code_version=code_version(__name__, "trending_assets.domain.drift"),
     group_name="monitoring",
     owners=[OWNER],
     kinds={"evidently", "parquet"},

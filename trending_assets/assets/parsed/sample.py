@@ -13,7 +13,8 @@ from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 
 _CODE = code_version(
-    "trending_assets.ingest.documents", "trending_assets.ingest.sample_parser", "trending_assets.ingest.sample_labels",
+    "trending_assets.ingest.documents", "trending_assets.ingest.sample", "trending_assets.ingest.sample_parser",
+    "trending_assets.ingest.sample_labels", __name__,
     "trending_assets.domain.catalog", "trending_assets.domain.text.cleaning",
 )  # fmt: skip
 
@@ -55,7 +56,7 @@ def parsed_sample(context: dg.AssetExecutionContext, home: HomeResource) -> None
     deps=[dg.AssetKey(["raw", "sample"]), dg.AssetKey(["parsed", "sample"])],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version("trending_assets.ingest.documents", "trending_assets.domain.catalog.records"),
+    code_version=code_version(__name__, "trending_assets.ingest.documents", "trending_assets.domain.catalog.records"),
     group_name="parsed",
     owners=[OWNER],
     kinds={"python", "parquet"},

@@ -40,9 +40,7 @@ _SCHEMA = pa.schema(
 @dg.asset(
     key=TABLE,
     deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in _INPUTS)],
-    code_version=code_version(
-        "trending_assets.assets.training.genres", "trending_assets.domain.genres.datasets", "feature_repo"
-    ),
+    code_version=code_version(__name__, "trending_assets.domain.genres.datasets", "feature_repo"),
     group_name="training",
     owners=[OWNER],
     kinds={"feast", "parquet"},

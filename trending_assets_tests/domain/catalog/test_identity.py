@@ -44,6 +44,7 @@ def test_a_name_is_reduced_to_what_catalogues_agree_on(name: str, reduced: str) 
     assert normalise_title(name) == reduced
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_reduced_name_is_plain_and_reducing_it_again_changes_nothing(name: str) -> None:
     reduced = normalise_title(name)
@@ -54,6 +55,7 @@ def test_a_reduced_name_is_plain_and_reducing_it_again_changes_nothing(name: str
 _WORD = st.text("bcdefgh0189", min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(st.lists(_WORD, min_size=1, max_size=4), st.sampled_from(["the", "a", "an"]), st.sampled_from([" ", "_", "-"]))
 def test_case_separators_and_where_the_article_stands_do_not_matter(words: list[str], article: str, gap: str) -> None:
     plain = normalise_title(" ".join(words))
@@ -91,17 +93,17 @@ def test_a_title_is_named_by_its_imdb_id_or_else_by_its_source() -> None:
 def _title(source_id: str, imdb: str | None, hour: int, matches: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     arrived = _START + timedelta(hours=hour)
     row = {"source": "sample", "source_id": source_id, "imdb_id": imdb, "matches": matches or []}
-    return _document(titles=[row], arrived=arrived, sha=f"title-{source_id}-{hour}")
+    return _document(titles=[row], arrived=arrived, sha=f"title-{source_id}-{imdb}-{hour}")
 
 
 def _review(source_id: str, imdb: str | None, hour: int) -> dict[str, Any]:
     row = {"source": "sample", "source_title_id": source_id, "imdb_id": imdb}
-    return _document(reviews=[row], arrived=_START + timedelta(hours=hour), sha=f"review-{source_id}-{hour}")
+    return _document(reviews=[row], arrived=_START + timedelta(hours=hour), sha=f"review-{source_id}-{imdb}-{hour}")
 
 
 def _signal(source_id: str, imdb: str | None, hour: int) -> dict[str, Any]:
     row = {"source": "sample", "source_title_id": source_id, "imdb_id": imdb}
-    return _document(signals=[row], arrived=_START + timedelta(hours=hour), sha=f"signal-{source_id}-{hour}")
+    return _document(signals=[row], arrived=_START + timedelta(hours=hour), sha=f"signal-{source_id}-{imdb}-{hour}")
 
 
 def _document(*, arrived: datetime, sha: str, **rows: list[dict[str, Any]]) -> dict[str, Any]:

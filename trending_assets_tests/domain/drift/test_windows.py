@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trending_assets.domain.drift.windows import MINIMUM_ROWS, REFERENCE_DAYS, comparable, reference_days
@@ -11,6 +11,7 @@ from trending_assets.domain.drift.windows import MINIMUM_ROWS, REFERENCE_DAYS, c
 _DAYS = st.dates(date(2025, 5, 20), date(2025, 7, 10))
 
 
+@settings(deadline=None)
 @given(st.sets(_DAYS, max_size=30), _DAYS)
 def test_the_reference_is_the_landed_days_of_the_two_weeks_before(landed: set[date], day: date) -> None:
     found = reference_days([d.isoformat() for d in landed], day.isoformat())

@@ -17,7 +17,7 @@ _ANY = st.text(st.characters()) | _TRICKY
 
 
 @given(_ANY)
-@settings(max_examples=400)
+@settings(deadline=None, max_examples=400)
 @example("e\u200b\u0301")
 @example("\u1100\ufeff\u1161")
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
@@ -26,7 +26,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 
 
 @given(_ANY)
-@settings(max_examples=400)
+@settings(deadline=None, max_examples=400)
 @example("e\u200b\u0301")
 def test_cleaned_text_is_nfc_on_one_line_without_invisible_characters(text: str) -> None:
     cleaned = clean_text(text)
@@ -37,6 +37,7 @@ def test_cleaned_text_is_nfc_on_one_line_without_invisible_characters(text: str)
     assert "  " not in cleaned
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text("abcé!?.日本", min_size=1), max_size=6), st.sampled_from([" ", "\n", "\t \r\n", "\u3000", "\xa0"])
 )

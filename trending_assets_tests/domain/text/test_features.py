@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trending_assets.domain.catalog.taxonomy import Kind
@@ -13,6 +13,7 @@ from trending_assets.domain.text.features import TitleFeatures, model_text, titl
 _TEXT = st.text(st.characters(), max_size=40)
 
 
+@settings(deadline=None)
 @given(_TEXT, _TEXT, st.sampled_from(["movie", "show"]), st.none() | st.integers(1870, 2100))
 @example("The Hours", "e\u200b\u0301", "movie", 2002)
 def test_cleaned_text_sent_back_gives_the_same_features(title: str, plot: str, kind: Kind, year: int | None) -> None:

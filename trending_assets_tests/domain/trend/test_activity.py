@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trending_assets.domain.trend.activity import WINDOW_DAYS, review_counts
@@ -14,6 +14,7 @@ _EVENTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_EVENTS)
 def test_counts_are_those_of_a_count_by_hand(events: list[tuple[str, int, int]]) -> None:
     found = review_counts([(title, _DAY + timedelta(days=back), n) for title, back, n in events], _DAY)
