@@ -10,6 +10,7 @@ import socket
 import dagster as dg
 import psutil
 
+_UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 PID_TAG, CREATED_TAG, HOST_TAG = "trending/pid", "trending/pid_created", "trending/host"
 
 
@@ -26,12 +27,24 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         The ids of the runs that were marked.
     """
     dead = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         process = _process(instance, run)
         if process is not None and not _alive(*process):
             instance.report_run_failed(run, message=f"its process {process[0]} is gone: it was killed or crashed")
             dead.append(run.run_id)
+    _free_places(instance)
     return dead
+
+
+def _free_places(instance: dg.DagsterInstance) -> None:
+    # A killed run keeps its place in a pool, whoever marked it failed, and the next run would wait for it for good.
+    storage = instance.event_log_storage
+    for pool in storage.get_concurrency_keys():
+        held = storage.get_concurrency_info(pool)
+        for run_id in {place.run_id for place in (*held.claimed_slots, *held.pending_steps)}:
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:
+                storage.free_concurrency_slots_for_run(run_id)
 
 
 def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, float] | None:
@@ -50,7 +63,11 @@ def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, flo
 def _alive(pid: int, existed_at: float) -> bool:
     try:
         # A process that began later got the number of one that is gone.
-        created: float = psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        # Killed, but not waited for by its parent.
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        created: float = process.create_time()
     except psutil.NoSuchProcess:
         return False
     return created <= existed_at + 1

@@ -2,20 +2,17 @@
 
 import dagster as dg
 
-from trending_assets.partitions import DAILY
 from trending_assets.resources.home import HomeResource
 
 ingest = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.groups("raw", "parsed", "cleaned"),
-    partitions_def=DAILY,
     description="Lands days: raw documents, parsed records, cleaned tables and the catalogue.",
 )
 
 features = dg.define_asset_job(
     "features",
     selection=dg.AssetSelection.groups("features", "monitoring"),
-    partitions_def=DAILY,
     description="Computes the features of landed days, puts them online, and measures their drift.",
 )
 

@@ -1,10 +1,12 @@
 """What has to be computed: what is missing or was computed by other code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
 from trending_assets.storage.lake import Lake
+
+_CODE_VERSION = "dagster/code_version"
 
 
 def stale_days(
@@ -19,15 +21,19 @@ def stale_days(
         days: the days to look at.
     """
     daily = [spec for spec in specs if spec.partitions_def is not None]
-    versions = instance.get_latest_materialization_code_versions([spec.key for spec in daily])
     stale: set[str] = set()
     for spec in daily:
         landed = set(instance.get_materialized_partitions(spec.key))
         table = "/".join(spec.key.path)
         in_lake = set(lake.days(table))
-        if versions[spec.key] != spec.code_version:
-            return list(days)
-        stale |= {day for day in days if day not in landed or (in_lake and day not in in_lake)}
+        newest = instance.get_latest_storage_id_by_partition(spec.key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        events = dg.AssetRecordsFilter(asset_key=spec.key, storage_ids=list(newest.values()))
+        current = {
+            record.partition_key
+            for record in instance.fetch_materializations(events, limit=len(newest) + 1).records
+            if _tags(record).get(_CODE_VERSION) == spec.code_version
+        }
+        stale |= {day for day in days if day not in landed or day not in current or (in_lake and day not in in_lake)}
     return [day for day in days if day in stale]
 
 
@@ -42,3 +48,8 @@ def is_stale(spec: dg.AssetSpec, instance: dg.DagsterInstance, upstream: Iterabl
         if not records or records[0].storage_id > newest[0].storage_id:
             return True
     return False
+
+
+def _tags(record: dg.EventLogRecord) -> Mapping[str, str]:
+    materialization = record.asset_materialization
+    return (materialization.tags if materialization else None) or {}

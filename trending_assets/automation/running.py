@@ -106,7 +106,7 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            if check.blocking and not check.passed:
+            if check.blocking and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
                 found = {name: value.value for name, value in check.metadata.items()}
                 return f"check {check.check_name} of {check.asset_key.to_user_string()} failed: {found}"
     for event in result.all_events:

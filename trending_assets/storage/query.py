@@ -1,5 +1,6 @@
 """SQL over a home: every table of the lake and the gate's decisions as views of an in-memory DuckDB."""
 
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +26,12 @@ def connect(home: Home) -> "duckdb.DuckDBPyConnection":
     files = sorted(lake.root.glob("**/part.parquet")) if lake.root.is_dir() else []
     tables = {_table(lake.root, path): path for path in files if ".staging" not in path.parts}
     for table, path in tables.items():
-        source = lake.glob(table) if path.parent.name.startswith("day=") else str(path)
-        relation = connection.read_parquet(source, hive_partitioning=True)
-        relation.create_view(table.replace("/", "_"))
+        daily = path.parent.name.startswith("day=")
+        source = lake.glob(table) if daily else glob.escape(str(path))
+        relation = connection.read_parquet(source, hive_partitioning=daily)
+        # A folder above the lake may be named like a partition too: its name is no column.
+        above = [part.partition("=")[0] for part in lake.root.parts if daily and "=" in part]
+        relation.project(f"* exclude ({', '.join(above)})" if above else "*").create_view(table.replace("/", "_"))
     decisions = sorted((home.registry / "decisions").glob("*.json"))
     if decisions:
         rows = [json.loads(path.read_bytes()) for path in decisions]

@@ -24,7 +24,12 @@ def _codes(names: str) -> dict[str, str]:
 
     found: dict[str, str] = getattr(Locale("en"), names)
     # Where two codes share a name the shorter one, which comes last, is the one in use.
-    by_name = {name.casefold(): code for code, name in sorted(found.items(), key=lambda e: (-len(e[0]), e[0]))}
+    by_name = {
+        name.casefold(): code
+        for code, name in sorted(found.items(), key=lambda e: (-len(e[0]), e[0]))
+        # Regions of the world have numbers.
+        if code.isalpha()
+    }
     return by_name | (_MORE_LANGUAGES if names == "languages" else _MORE_COUNTRIES)
 
 

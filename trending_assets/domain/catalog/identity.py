@@ -12,7 +12,7 @@ from typing import Any
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _LEADING_ARTICLE = re.compile(r"^(?:the|a|an) ")
 _TRAILING_ARTICLE = re.compile(r" (?:the|a|an)$")
-_IMDB_ID = re.compile(r"tt\d{7,8}")
+_IMDB_ID = re.compile(r"tt[0-9]{7,8}")
 
 
 def normalise_title(title: str) -> str:

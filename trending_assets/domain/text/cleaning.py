@@ -19,4 +19,4 @@ def clean_text(text: str) -> str:
     Returns:
         The cleaned text; empty when nothing but white space was left.
     """
-    return _SPACE.sub(" ", _CONTROL.sub("", unicodedata.normalize("NFC", text))).strip()
+    return _SPACE.sub(" ", unicodedata.normalize("NFC", _CONTROL.sub("", text))).strip()

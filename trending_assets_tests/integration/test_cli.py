@@ -1,0 +1,181 @@
+"""The command line: what it answers, and that a fault is one clear line and a non-zero exit."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trending_assets.automation.running import INSTANCE_SETTINGS
+from trending_assets.storage.registry import ModelRef
+from trending_assets_tests.integration.homes import SmallHome
+from trending_assets_tests.integration.small_source import HISTORY
+
+ROOT = Path(__file__).parents[2]
+
+
+def trending(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command on a home."""
+    variables = os.environ | {"TRENDING_HOME": str(home), "PYTHONPATH": str(ROOT), "COLUMNS": "200"} | environment
+    command = [sys.executable, "-m", "trending_assets", *arguments]
+    return subprocess.run(
+        command, check=False, env=variables, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+def failed(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line in which a command says what is wrong."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.fixture
+def home(finished: SmallHome, tmp_path: Path) -> SmallHome:
+    return finished.copied_to(tmp_path / "a home")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2025-05-01", "2025-06-02", "leaves the partitions 2025-06-02 to 2025-06-29"),
+        ("2025-06-20", "2025-07-02", "leaves the partitions 2025-06-02 to 2025-06-29"),
+        ("2025-06-04", "2025-06-03", "is empty"),
+    ],
+)
+def test_a_backfill_outside_the_partitions_is_refused(first: str, last: str, said: str, tmp_path: Path) -> None:
+    assert said in failed(trending(tmp_path, "backfill", "--from", first, "--to", last))
+
+
+def test_a_backfill_of_an_unknown_group_names_the_groups(tmp_path: Path) -> None:
+    line = failed(trending(tmp_path, "backfill", "--from", "2025-06-02", "--to", "2025-06-02", "--select", "nonsense"))
+    assert "'nonsense'" in line
+    assert "cleaned, features, models, monitoring, parsed, raw, training" in line
+
+
+def test_a_sample_that_cannot_be_fetched_is_one_line_that_says_the_way_on(tmp_path: Path) -> None:
+    nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    line = failed(trending(tmp_path / "home", "demo", "--no-serve", **nowhere))
+    assert "could not fetch bokeh-sampledata==2026.1" in line
+    assert "PIP_INDEX_URL" in line
+
+
+def test_debug_shows_where_a_fault_comes_from(tmp_path: Path) -> None:
+    done = trending(tmp_path, "--debug", "backfill", "--from", "2025-06-04", "--to", "2025-06-03")
+    assert done.returncode == 1
+    assert "UnknownPartitionError" in done.stderr
+
+
+def test_sql_reads_the_lake_and_nothing_else(home: SmallHome) -> None:
+    done = trending(home.folder, "sql", "select count(distinct day) as days from titles", "--format", "csv")
+    assert done.stdout.splitlines() == ["days", str(len(HISTORY))]
+    one = trending(home.folder, "sql", "select promoted from gate_decisions", "--format", "json")
+    assert json.loads(one.stdout) == {"promoted": True}
+    target = home.folder / "copy.csv"
+    assert "SELECT" in failed(trending(home.folder, "sql", f"copy titles to '{target}'"))
+    assert not target.exists()
+    assert "nonexistent" in failed(trending(home.folder, "sql", "select * from nonexistent"))
+
+
+def test_doctor_says_what_is_live_and_why(home: SmallHome) -> None:
+    report = json.loads(trending(home.folder, "doctor", "--json").stdout)
+    assert report["home"] == str(home.folder)
+    assert report["versions"]["dagster"] == "1.13.27"
+    assert {entry["state"] for entry in report["integrations"]} <= {"live", "local", "off"}
+    said = {entry["name"]: (entry["state"], entry["why"]) for entry in report["integrations"]}
+    assert said["encoder"][0] == "local"
+    assert "champion" in said["model registry"][1]
+    assert f"{len(HISTORY)} days landed" in said["lake"][1]
+
+
+def test_doctor_on_an_empty_home_creates_nothing(tmp_path: Path) -> None:
+    report = json.loads(trending(tmp_path / "none", "doctor", "--json").stdout)
+    said = {entry["name"]: entry["state"] for entry in report["integrations"]}
+    assert said["feast registry"] == said["feast online store"] == "off"
+    assert not (tmp_path / "none").exists()
+
+
+def test_models_are_listed_shown_promoted_and_rolled_back(home: SmallHome) -> None:
+    champion = home.registry.aliases()["champion"]
+    other = next(
+        ModelRef(name, home.registry.versions(name)[-1])
+        for name in ("genre_logreg", "genre_xgboost")
+        if name != champion.model
+    )
+    listed = trending(home.folder, "models", "list").stdout
+    assert champion.version in listed
+    assert "champion" in listed
+    assert json.loads(trending(home.folder, "models", "show", "champion").stdout)["model"] == champion.model
+    assert trending(home.folder, "models", "promote", str(other)).returncode == 0
+    assert home.registry.aliases() == {"champion": other, "previous": champion}
+    assert home.registry.decisions()[-1]["reasons"] == ["promoted by a person"]
+    assert trending(home.folder, "models", "rollback").returncode == 0
+    assert home.registry.aliases()["champion"] == champion
+    assert "not registered" in failed(trending(home.folder, "models", "promote", "genre_logreg/nothing"))
+
+
+def test_a_tampered_model_is_neither_shown_nor_promoted(home: SmallHome) -> None:
+    champion = home.registry.aliases()["champion"]
+    name = next(iter(home.registry.manifest(champion).files))
+    with (home.registry.folder(champion) / name).open("ab") as file:
+        file.write(b" ")
+    for command in ("show", "promote"):
+        assert name in failed(trending(home.folder, "models", command, str(champion)))
+
+
+def test_predict_answers_a_file_in_order(home: SmallHome, tmp_path: Path) -> None:
+    rows = [
+        {"title_id": "a", "title": "Night", "kind": "movie", "year": 1999, "plot": "A ghost haunts the old house."},
+        {"title_id": "b", "title": "Dust", "kind": "show", "year": None, "plot": "The sheriff faces the outlaw."},
+    ]
+    source, target = tmp_path / "titles.jsonl", tmp_path / "out.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    done = trending(home.folder, "predict", "--input", str(source), "--output", str(target))
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [answer["title_id"] for answer in answers] == ["a", "b"]
+    for answer in answers:
+        assert answer["model"]["name"] == home.registry.aliases()["champion"].model
+        probabilities = [genre["probability"] for genre in answer["genres"]]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert answer["abstained"] == (not any(genre["selected"] for genre in answer["genres"]))
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("{", "not a JSON object"),
+        ("[]", "not a JSON object"),
+        ('{"title": "X", "kind": "book", "plot": "p", "year": 2000}', "kind"),
+        ('{"title": "", "kind": "movie", "plot": "", "year": 2000}', "empty"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_output_left_alone(bad: str, said: str, home: SmallHome, tmp_path: Path) -> None:
+    source, target = tmp_path / "titles.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"title": "X", "kind": "movie", "plot": "p", "year": 2000}\n' + bad + "\n")
+    target.write_text("before")
+    line = failed(trending(home.folder, "predict", "--input", str(source), "--output", str(target)))
+    assert "line 2" in line
+    assert said in line
+    assert target.read_text() == "before"
+
+
+def test_predict_without_a_champion_says_so(tmp_path: Path) -> None:
+    source = tmp_path / "titles.jsonl"
+    source.write_text('{"title": "X", "kind": "movie", "plot": "p", "year": 2000}\n')
+    line = failed(trending(tmp_path / "home", "predict", "--input", str(source), "--output", str(tmp_path / "out")))
+    assert "no champion" in line
+
+
+def test_a_host_that_others_can_reach_is_refused(tmp_path: Path) -> None:
+    assert "TRENDING_ALLOW_PUBLIC" in failed(trending(tmp_path, "serve", "--host", "0.0.0.0"))
+
+
+def test_a_run_shows_up_in_the_instance_with_the_settings_of_the_home(home: SmallHome) -> None:
+    with home.instance() as instance:
+        assert instance.get_settings("telemetry") == INSTANCE_SETTINGS["telemetry"]
+        assert {run.job_name for run in instance.get_runs()} >= {"ingest", "features", "retrain"}
