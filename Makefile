@@ -10,7 +10,7 @@ demo: setup
 	@$(BIN)/python -m trending_assets demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: setup-dev lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: setup-dev
 	@$(BIN)/python -m ruff check .
