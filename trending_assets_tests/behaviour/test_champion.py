@@ -133,7 +133,8 @@ def test_spacing_and_invisible_characters_change_nothing(plot: str, champion: Ch
 def test_a_name_hardly_matters(name: str, other: str, champion: Champion) -> None:
     plot = f"{name} is where it all begins. A detective hunts a killer through the rain and finds a friend's secret."
     ours, theirs = by_genre(champion, features(plot)), by_genre(champion, features(plot.replace(name, other)))
-    assert max(abs(ours[genre] - theirs[genre]) for genre in ours) < 0.15
+    assert max(ours, key=ours.__getitem__) == max(theirs, key=theirs.__getitem__)
+    assert np.mean([abs(ours[genre] - theirs[genre]) for genre in ours]) < 0.05
 
 
 @pytest.mark.parametrize(("genre", "addition"), ADDITIONS)

@@ -109,16 +109,16 @@ def _report(
     # Read at import: without it, every report is counted on its maker's server.
     os.environ["DO_NOT_TRACK"] = "1"
     from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import ValueDrift
     from evidently.presets import DataDriftPreset
 
     columns = DataDefinition(numerical_columns=_NUMERICAL, categorical_columns=_CATEGORICAL)
-    report = Report([DataDriftPreset()], include_tests=True)
-    snapshot = report.run(Dataset.from_pandas(current, columns), Dataset.from_pandas(reference, columns))
-    content = snapshot.dict()
-    status = {
-        test["metric_config"]["params"]["column"]: test["status"].upper().endswith("FAIL")
-        for test in content["tests"]
-        if "column" in test["metric_config"]["params"]
+    data = Dataset.from_pandas(current, columns), Dataset.from_pandas(reference, columns)
+    # The preset draws every column twice, which costs more than the measuring; it is for the page alone.
+    measures = [ValueDrift(column=column) for column in (*_NUMERICAL, *_CATEGORICAL)]
+    content = Report(measures, include_tests=True).run(*data).dict()
+    failed = {
+        test["metric_config"]["params"]["column"]: test["status"].upper().endswith("FAIL") for test in content["tests"]
     }
     rows = [
         {
@@ -126,16 +126,16 @@ def _report(
             "method": metric["config"]["method"],
             "score": float(metric["value"]),
             "threshold": float(metric["config"]["threshold"]),
-            "drifted": status[metric["config"]["column"]],
+            "drifted": failed[metric["config"]["column"]],
         }
         for metric in content["metrics"]
-        if "column" in metric["config"]
     ]
     staging = reports / ".staging"
     with replacing(reports / f"{day}.json", staging) as path:
         path.write_text(json.dumps(content, default=str, indent=1))
     # A page is 4 MB: it is written where there is something to look at.
     if html or any(row["drifted"] for row in rows):
+        page = Report([DataDriftPreset()], include_tests=True).run(*data)
         with replacing(reports / f"{day}.html", staging) as path:
-            snapshot.save_html(str(path))
+            page.save_html(str(path))
     return sorted(rows, key=lambda row: row["column"])
