@@ -57,7 +57,7 @@ class Pipeline:
         specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in DAILY_GROUPS]
         lake = Lake(Home(self.folder).lake)
         stale = set(stale_days(specs, self.instance, lake, days))
-        version = self.definitions.get_assets_def(RAW).code_versions_by_key[RAW] or ""
+        version = self.definitions.resolve_assets_def(RAW).code_versions_by_key[RAW] or ""
         wanted = fingerprint(version, {"archive": archive_version})
         return [day for day in days if day in stale or lake.fingerprint("raw/sample", day) != wanted]
 
@@ -77,7 +77,7 @@ class Pipeline:
         """
         groups = DAILY_GROUPS if group is None else (group,)
         chosen = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in groups]
-        keys = [spec.key for spec in chosen if self.definitions.get_assets_def(spec.key).is_executable]
+        keys = [spec.key for spec in chosen if self.definitions.resolve_assets_def(spec.key).is_executable]
         if not keys:
             raise UnknownGroupError(
                 f"nothing can be computed in a group {group!r}: there are {', '.join(self.groups())}"
@@ -107,5 +107,5 @@ class Pipeline:
         """Names of the groups that hold something to compute."""
         specs = self.definitions.resolve_all_asset_specs()
         return sorted(
-            {s.group_name for s in specs if s.group_name and self.definitions.get_assets_def(s.key).is_executable}
+            {s.group_name for s in specs if s.group_name and self.definitions.resolve_assets_def(s.key).is_executable}
         )

@@ -60,13 +60,15 @@ class SmallHome:
         """Runs a job, or some assets of it, and returns the run's id."""
         keys = [dg.AssetKey(name.split("/")) for name in selection] if selection else None
         with self.instance() as instance:
-            pipeline = Pipeline(self.definitions, instance, self.folder, lambda step, state, seconds: None)
-            return pipeline.run(self.definitions.resolve_job_def(job), days, keys)
+            return self._pipeline(instance).run(self.definitions.resolve_job_def(job), days, keys)
 
-    def land(self, days: Sequence[str]) -> None:
-        """Runs the ingest job and the features job over days."""
-        self.run("ingest", days)
-        self.run("features", days)
+    def backfill(self, days: Sequence[str], group: str | None = None) -> str:
+        """Computes days in one run as the command line does, and returns the run's id."""
+        with self.instance() as instance:
+            return self._pipeline(instance).backfill(days, group)
+
+    def _pipeline(self, instance: dg.DagsterInstance) -> Pipeline:
+        return Pipeline(self.definitions, instance, self.folder, lambda step, state, seconds: None)
 
     def with_source(self, source: DocumentSource) -> "SmallHome":
         """The same home, filled from another source from now on."""
@@ -87,9 +89,9 @@ class SmallHome:
 
 
 def build_finished(folder: Path) -> None:
-    """Lands the first four days in one run a job, and trains."""
+    """Lands the first four days in one run, and trains."""
     home = SmallHome(folder)
-    home.land(HISTORY)
+    home.backfill(HISTORY)
     home.run("retrain")
 
 

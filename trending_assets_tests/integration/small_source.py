@@ -1,4 +1,4 @@
-"""A small source in the sample's document formats: 150 short titles over five days, reviews, a duplicate, bad records."""
+"""A small source in the sample's formats: 150 short titles over five days, reviews, a duplicate, bad records."""
 
 import json
 import random
@@ -214,7 +214,13 @@ def updated_film(day: str) -> Document:
 
 def malformed(day: str) -> dict[str, Document]:
     """Documents that cannot be used: what their reason has to say → the document."""
-    show: dict[str, Any] = {"slug": "bad", "title": "Bad", "year": 2001, "genres": ["drama"], "description": "Dull. " * 9}
+    show: dict[str, Any] = {
+        "slug": "bad",
+        "title": "Bad",
+        "year": 2001,
+        "genres": ["drama"],
+        "description": "Dull. " * 9,
+    }
     good = film_document(day, 800_000, "Bad Film", "A film that is written down badly somewhere.", ["Drama"])
     film = json.loads(good.payload)
 

@@ -51,9 +51,7 @@ def test_killed_features_run_again_are_those_of_an_undisturbed_run(
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5])
-def test_a_feature_registry_that_was_cut_off_is_written_anew(
-    kept: float, finished: SmallHome, tmp_path: Path
-) -> None:
+def test_a_feature_registry_that_was_cut_off_is_written_anew(kept: float, finished: SmallHome, tmp_path: Path) -> None:
     """Feast writes its registry in place, so a kill can leave any beginning of the file."""
     home = finished.copied_to(tmp_path / "home")
     registry = Home(home.folder).feast / "registry.db"

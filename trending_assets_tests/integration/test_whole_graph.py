@@ -14,11 +14,11 @@ from trending_assets_tests.integration.small_source import HISTORY, UPDATED_ID, 
 LEARNED = {"comedy", "documentary", "horror", "romance", "science-fiction", "western"}
 MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
 BLOCKING = {
-    "parsed/sample": {"documents_accounted_for"},
-    "quarantine": {"quarantine_is_complete"},
-    "titles": {"titles_meet_expectations"},
-    "reviews": {"reviews_meet_expectations"},
-    "genre_training_set": {"training_set_is_sound"},
+    ("parsed/sample", "documents_accounted_for"),
+    ("quarantine", "quarantine_is_complete"),
+    ("titles", "titles_meet_expectations"),
+    ("reviews", "reviews_meet_expectations"),
+    ("genre_training_set", "training_set_is_sound"),
 }
 
 
@@ -91,11 +91,9 @@ def test_every_table_states_its_columns(finished: SmallHome, instance: dg.Dagste
 
 def test_all_blocking_checks_are_there_and_passed(finished: SmallHome, instance: dg.DagsterInstance) -> None:
     graph = finished.definitions.resolve_asset_graph()
-    blocking: dict[str, set[str]] = {}
-    for key in graph.asset_check_keys:
-        if graph.get_check_spec(key).blocking:
-            blocking.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
-    assert blocking == BLOCKING
+    blocking = {key for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+    assert blocking == set(graph.asset_check_keys)
+    assert {(key.asset_key.to_user_string(), key.name) for key in blocking} >= BLOCKING
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(graph.asset_check_keys))
     states = {f"{key.asset_key.to_user_string()}: {key.name}": latest[key].status.value for key in latest}
     assert {name for name, state in states.items() if state != "SUCCEEDED"} == set()
