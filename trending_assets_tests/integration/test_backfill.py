@@ -16,11 +16,11 @@ from trending_assets_tests.integration.small_source import HISTORY
 
 @pytest.fixture(scope="module")
 def day_by_day(tmp_path_factory: pytest.TempPathFactory) -> SmallHome:
-    """A home whose days landed one after the other, each by the jobs that the UI starts."""
+    """A home whose days landed by the jobs that the UI starts: one, one more, and then two at once."""
     home = SmallHome(tmp_path_factory.mktemp("day by day") / "home")
-    for day in HISTORY:
-        home.run("ingest", [day])
-        home.run("features", [day])
+    for days in (HISTORY[:1], HISTORY[1:2], HISTORY[2:]):
+        home.run("ingest", days)
+        home.run("features", days)
     return home
 
 
@@ -41,7 +41,7 @@ def test_one_run_over_a_range_puts_the_same_features_online(day_by_day: SmallHom
 
 def test_running_again_changes_no_byte(day_by_day: SmallHome) -> None:
     before = _daily(day_by_day)
-    day_by_day.backfill(HISTORY[1:])
+    day_by_day.backfill(HISTORY[1:3])
     assert differing(_daily(day_by_day), before) == []
 
 
