@@ -41,7 +41,8 @@ def _free_places(instance: dg.DagsterInstance) -> None:
     storage = instance.event_log_storage
     for pool in storage.get_concurrency_keys():
         held = storage.get_concurrency_info(pool)
-        for run_id in {place.run_id for place in (*held.claimed_slots, *held.pending_steps)}:
+        holders = {slot.run_id for slot in held.claimed_slots} | {step.run_id for step in held.pending_steps}
+        for run_id in holders:
             run = instance.get_run_by_id(run_id)
             if run is None or run.is_finished:
                 storage.free_concurrency_slots_for_run(run_id)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from feature_repo.repository import apply
 from trending_assets.automation.pipeline import Pipeline
 from trending_assets.automation.running import open_instance
 from trending_assets.definitions import build_defs
@@ -76,6 +75,9 @@ class SmallHome:
 
     def copied_to(self, folder: Path, source: DocumentSource | None = None) -> "SmallHome":
         """A copy that shares nothing with this one."""
+        # Feast takes seconds to load, and a process that only runs assets does not need it here.
+        from feature_repo.repository import apply
+
         shutil.copytree(self.folder, folder)
         # Feast's registry holds the paths of the lake that it was applied for.
         apply(folder)

@@ -39,7 +39,7 @@ def short_plot(finished: SmallHome, tmp_path_factory: pytest.TempPathFactory) ->
     bad = film_document(NEW_DAY, 700_001, "A Short Story", "Dull.", ["Drama"])
     source = small_source().adding(NEW_DAY, [bad])
     home = finished.copied_to(tmp_path_factory.mktemp("short plot") / "home", source)
-    with pytest.raises(RunFailedError, match="titles_meet_expectations of titles failed: .*plot"):
+    with pytest.raises(RunFailedError, match=r"titles_meet_expectations of titles failed: .*plot"):
         home.run("ingest", [NEW_DAY])
     return home
 
@@ -67,7 +67,7 @@ def test_a_genre_that_the_source_cannot_express_stops_a_backfill_before_its_feat
 
     home.run("ingest", [NEW_DAY], ["raw/sample", "parsed/sample", "quarantine"])
     rewrite(home, "parsed/sample", NEW_DAY, plant)
-    with pytest.raises(RunFailedError, match="titles_meet_expectations of titles failed: .*uncovered_genres"):
+    with pytest.raises(RunFailedError, match=r"titles_meet_expectations of titles failed: .*uncovered_genres"):
         home.backfill([HISTORY[-1], NEW_DAY])
     _stopped(home, finished)
     with home.instance() as instance:

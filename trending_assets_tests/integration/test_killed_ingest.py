@@ -9,25 +9,31 @@ from trending_assets_tests.integration.homes import SmallHome, differing
 from trending_assets_tests.integration.killing import half_written, killed, marked_failed
 from trending_assets_tests.integration.small_source import HISTORY
 
-# Before a file is swapped in, right after, while dbt writes into its staging folder, and between two of its files.
+# Before a file is swapped in, right after, while dbt writes into its staging folder, between two of its files, and
+# before what is not partitioned. Where there are two, the second attempt is killed as well.
 MOMENTS = {
-    "raw": f"os.rename /raw/sample/day={HISTORY[1]}",
-    "parsed": f"open /parsed/sample/day={HISTORY[2]}",
-    "dbt": "file lake/.staging/*/stg_titles/day=*/part.parquet",
-    "cleaned": f"os.rename /lake/titles/day={HISTORY[1]}",
-    "catalog": "os.rename /catalog_snapshot/part.parquet",
+    "before and after a file is swapped in": (
+        f"os.rename /raw/sample/day={HISTORY[1]}",
+        f"open /parsed/sample/day={HISTORY[2]}",
+    ),
+    "while dbt writes": ("file lake/.staging/*/stg_titles/day=*/part.parquet",),
+    "between dbt's files and before the catalogue": (
+        f"os.rename /lake/titles/day={HISTORY[1]}",
+        "os.rename /catalog_snapshot/part.parquet",
+    ),
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
+@pytest.mark.parametrize("moments", MOMENTS.values(), ids=MOMENTS.keys())
 def test_a_killed_ingest_run_again_leaves_the_lake_of_an_undisturbed_one(
-    moment: str, finished: SmallHome, tmp_path: Path
+    moments: tuple[str, ...], finished: SmallHome, tmp_path: Path
 ) -> None:
     home = SmallHome(tmp_path / "home")
-    killed(home, "ingest", moment)
+    for moment in moments:
+        killed(home, "ingest", moment)
+        assert half_written(home, finished) == []
+        assert marked_failed(home) == [dg.DagsterRunStatus.FAILURE]
     left = home.digests()
-    assert half_written(home, finished) == []
-    assert marked_failed(home) == [dg.DagsterRunStatus.FAILURE]
 
     home.run("ingest", HISTORY)
     ingested = home.digests()
