@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
+
 from feature_repo.entities import title
 from feature_repo.services import feature_services
 from feature_repo.views import feature_views
@@ -20,8 +22,18 @@ def apply(home: Path) -> dict[str, list[str]]:
     views = feature_views(Lake(Home(home).lake))
     services = feature_services(views)
     with writing_feature_store(home):
+        _drop_unreadable_registry(home)
         open_feature_store(home).apply([title, *views, *services])
     return {"feature_views": [v.name for v in views], "feature_services": [s.name for s in services]}
+
+
+def _drop_unreadable_registry(home: Path) -> None:
+    # Feast writes its registry in place, so a kill can leave any beginning of the file. All that it holds is
+    # applied anew.
+    try:
+        open_feature_store(home).list_feature_views()
+    except DecodeError:
+        (Home(home).feast / "registry.db").unlink()
 
 
 def materialize(home: Path, first: date, last: date) -> None:

@@ -118,9 +118,8 @@ def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
             evaluation = evaluate(predictor, rows_of(frame, split))
             rows += [{"model": name, "version": version, "split": split, **row} for row in _rows(evaluation)]
         metrics = evaluation.metrics()
-        table.append(
-            f"| {name} | {metrics.get('macro_f1', 'unknown'):.4f} | {metrics.get('micro_f1', 'unknown'):.4f} |"
-        )
+        shown = [f"{metrics[m]:.4f}" if m in metrics else "unknown" for m in ("macro_f1", "micro_f1")]
+        table.append(f"| {name} | {' | '.join(shown)} |")
     write = lake.write("genre_evaluation", pa.Table.from_pylist(rows, schema=_EVALUATION))
     titles = {split: len(rows_of(frame, split)) for split in (VALIDATION, TEST)}
     return dg.MaterializeResult(
@@ -162,12 +161,15 @@ def genre_champion(context: dg.AssetExecutionContext, home: HomeResource) -> dg.
     candidates = {name: evaluate(p, rows_of(frame, VALIDATION)) for name, p in predictors.items() if name not in FLOORS}
     best = choose_challenger(candidates)
     champion = registry.aliases().get("champion")
-    decided = [(d["candidate"], d["champion_before"]) for d in registry.decisions()]
-    if champion == refs[best] or (str(refs[best]), str(champion)) in decided:
+    before = str(champion) if champion else None
+    earlier = [d for d in registry.decisions() if (d["candidate"], d["champion_before"]) == (str(refs[best]), before)]
+    if champion == refs[best] or earlier:
+        if earlier:
+            _carry_out(registry, refs[best], promoted=earlier[-1]["promoted"])
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": dg.MetadataValue.int(len(decided)),
-                "champion": str(champion),
+                "dagster/row_count": dg.MetadataValue.int(len(registry.decisions())),
+                "champion": str(registry.aliases().get("champion", "none")),
                 "candidate": str(refs[best]),
                 "decision": "nothing new to decide",
             }
@@ -179,20 +181,27 @@ def genre_champion(context: dg.AssetExecutionContext, home: HomeResource) -> dg.
         {name: evaluate(predictors[name], test) for name in FLOORS},
         data_checks_passed=_checks_passed(context.instance),
     )
-    if decision.promoted:
-        registry.promote(refs[best])
-    else:
-        registry.set_aliases(registry.aliases() | {"challenger": refs[best]})
     record = {
         "candidate": str(refs[best]),
-        "champion_before": str(champion) if champion else None,
+        "champion_before": before,
         "promoted": decision.promoted,
         "reasons": decision.reasons,
         "numbers": decision.numbers,
-        "run_id": context.run_id,
+        "run_id": context.run.run_id,
     }
+    # The record comes first: a run that is killed in between is completed from it.
     decision_id = registry.record_decision(record)
+    _carry_out(registry, refs[best], promoted=decision.promoted)
     return dg.MaterializeResult(metadata=_decision_metadata(registry, record, decision_id))
+
+
+def _carry_out(registry: ModelRegistry, candidate: ModelRef, *, promoted: bool) -> None:
+    """Does what was decided, once; a champion that was rolled back is not promoted again."""
+    aliases = registry.aliases()
+    if not promoted:
+        registry.set_aliases(aliases | {"challenger": candidate})
+    elif aliases.get("previous") != candidate:
+        registry.promote(candidate)
 
 
 def _checks_passed(instance: dg.DagsterInstance) -> bool:

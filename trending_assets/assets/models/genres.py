@@ -60,7 +60,7 @@ def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefin
         code = code_version_of(context, name)
         ref = ModelRef(name, version_of(home.lake.sha256(TRAINING_SET), home.lake.days("titles")[-1], code))
         if not home.registry.exists(ref):
-            _train(home, ref, code, context.run_id)
+            _train(home, ref, code, context.run.run_id)
         manifest = home.registry.manifest(ref)
         return dg.MaterializeResult(metadata=_metadata(manifest, home))
 
