@@ -12,7 +12,7 @@ import yaml
 
 from trending_assets.automation.dead_runs import process_tags
 from trending_assets.automation.sensors import RANGE_END, RANGE_START
-from trending_assets.storage.atomic import write_bytes
+from trending_assets.storage.atomic import exclusively, write_bytes
 from trending_assets.storage.home import Home
 
 # The settings of dagster.yaml at the root, but for where things are stored: a home stores under itself.
@@ -53,7 +53,11 @@ def prepare_dagster_home(home: Home) -> Path:
 @contextlib.contextmanager
 def open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance of a home."""
-    with dg.DagsterInstance.from_config(str(prepare_dagster_home(home))) as instance:
+    folder = prepare_dagster_home(home)
+    # Dagster makes its databases when they are first opened; two processes that do so at once break each other's.
+    with exclusively(folder / "opening.lock"):
+        opened = dg.DagsterInstance.from_config(str(folder))
+    with opened as instance:
         yield instance
 
 

@@ -1,9 +1,10 @@
-"""Atomic writes: a file or a folder is written beside its place and then swapped in.
+"""Atomic writes: a file or a folder is written beside its place and then swapped in; and one writer at a time.
 
 A crash at any point leaves the old content or the new one. What a crash leaves behind lies in a staging
 folder that no reader looks into.
 """
 
+import fcntl
 import os
 import shutil
 import uuid
@@ -55,6 +56,20 @@ def write_bytes(target: Path, content: bytes, staging: Path) -> None:
     """Writes a whole file atomically."""
     with replacing(target, staging) as staged:
         staged.write_bytes(content)
+
+
+@contextmanager
+def exclusively(lock: Path) -> Iterator[None]:
+    """Waits until no other process or thread is in a block with the same lock, and keeps others out of this one.
+
+    Args:
+        lock: the file that stands for the lock; created where it is missing, and left there. A process that
+            ends, however it does, holds it no longer.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

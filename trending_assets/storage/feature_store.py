@@ -1,11 +1,10 @@
 """Feast's feature store of one home: where its registry and online store live, and who may write it."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trending_assets.storage.atomic import exclusively
 from trending_assets.storage.home import Home
 
 if TYPE_CHECKING:
@@ -39,15 +38,10 @@ def open_feature_store(home: Path) -> "FeatureStore":
     return FeatureStore(config=repo_config(home))
 
 
-@contextmanager
-def writing_feature_store(home: Path) -> Iterator[None]:
+def writing_feature_store(home: Path) -> AbstractContextManager[None]:
     """Waits until no other process writes the feature store, and keeps others out of the block.
 
     Feast rewrites its file registry whole on every apply and materialise: of two writers at a time, one
     loses its entries.
     """
-    folder = Home(home).feast
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "writer.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return exclusively(Home(home).feast / "writer.lock")

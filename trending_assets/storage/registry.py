@@ -5,12 +5,11 @@ champion, the challenger and the previous champion; ``decisions/`` keeps each de
 is written beside its place and swapped in, so a reader sees the old state or the new one.
 """
 
-import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +19,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from trending_assets.domain.genres.models import ModelFileError, load_model
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.ids import uuid7
-from trending_assets.storage.atomic import creating_folder, write_bytes
+from trending_assets.storage.atomic import creating_folder, exclusively, write_bytes
 
 ALIASES: tuple[str, ...] = ("champion", "challenger", "previous")
 _MANIFEST = "manifest.json"
@@ -311,13 +310,9 @@ class ModelRegistry:
         content = _json_bytes({alias: str(ref) for alias, ref in aliases.items()})
         write_bytes(self.root / "aliases.json", content, self.staging)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         """Holds the registry's lock: between reading and writing the aliases no other process does."""
-        self.staging.mkdir(parents=True, exist_ok=True)
-        with (self.staging / "aliases.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return exclusively(self.staging / "aliases.lock")
 
     def record_decision(self, decision: Mapping[str, Any]) -> str:
         """Keeps a decision of the gate for good.

@@ -1,6 +1,5 @@
 """Homes that the real graph fills from a small source, and what is compared of them."""
 
-import fcntl
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from trending_assets.automation.running import open_instance
 from trending_assets.definitions import build_defs
 from trending_assets.ingest.documents import DocumentSource
 from trending_assets.resources.home import HomeResource
+from trending_assets.storage.atomic import exclusively
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRegistry
@@ -104,9 +104,7 @@ def made_once(folder: Path, build: Callable[[Path], None]) -> Path:
         folder: where it belongs; built beside it and renamed, so that a failed build is no building.
         build: fills the folder it is given.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusively(folder.with_suffix(".lock")):
         if not folder.is_dir():
             shutil.rmtree(staged := folder.with_suffix(".building"), ignore_errors=True)
             build(staged)

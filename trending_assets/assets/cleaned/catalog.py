@@ -67,15 +67,18 @@ order by title_id
 def catalog_snapshot(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
     """The catalogue at the newest landed day."""
     lake = home.lake
-    hashes = {k: v for name in _INPUTS for k, v in lake.input_hashes(name, lake.days(name)).items()}
-    write = lake.update(
-        "catalog_snapshot",
-        lambda: snapshot(lake),
-        version=code_version_of(context, "catalog_snapshot"),
-        inputs=hashes,
-    )
+    version = code_version_of(context, "catalog_snapshot")
+    hashes = None
+    # Another run may land a day meanwhile, and its snapshot may be the one that this one replaces.
+    while (landed := _input_hashes(lake)) != hashes:
+        hashes = landed
+        write = lake.update("catalog_snapshot", lambda: snapshot(lake), version=version, inputs=hashes)
     as_of = lake.days("titles")[-1]
     return dg.MaterializeResult(metadata=write_metadata(write, lake) | {"as_of": as_of})
+
+
+def _input_hashes(lake: Lake) -> dict[str, str]:
+    return {k: v for name in _INPUTS for k, v in lake.input_hashes(name, lake.days(name)).items()}
 
 
 def snapshot(lake: Lake) -> pa.Table:
