@@ -1,22 +1,25 @@
 """The lake: Parquet files between the assets, one file a table and day, or one a table.
 
 ``<root>/<table>/day=YYYY-MM-DD/part.parquet`` for a daily table and ``<root>/<table>/part.parquet`` for
-one that is not partitioned; a table's name is its asset key joined by ``/``. One file a write is what makes
-a write all or nothing. Every file carries in its footer the fingerprint of what it was computed from, so
-that work whose inputs and code have not changed can be skipped.
+one that is not partitioned; a table's name is its asset key joined by ``/``. The root is a folder or an S3
+bucket, and the files in both are the same. One file a write is what makes a write all or nothing. Every file
+carries in its footer the fingerprint of what it was computed from, so that work whose inputs and code have
+not changed can be skipped.
 """
 
+import contextlib
 import glob
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trending_assets.storage.atomic import replacing, swap_in
+from trending_assets.storage.objects import FolderObjects, Objects, S3Objects
 
 _FINGERPRINT = b"trending.fingerprint"
 
@@ -50,34 +53,87 @@ def fingerprint(version: str, inputs: Mapping[str, str]) -> str:
     return hashlib.sha256(payload.encode()).hexdigest()
 
 
-class Lake:
-    """The lake under one folder."""
+class NotAFolderError(ValueError):
+    """A local path was asked for of a lake that is not in a folder."""
 
-    def __init__(self, root: Path) -> None:
-        """The lake at ``root``; nothing is created until something is written."""
-        self.root = root
+
+class Lake:
+    """The lake in one folder, or in an S3 bucket under a prefix."""
+
+    def __init__(self, root: Path | str) -> None:
+        """The lake at ``root``, a folder or ``s3://bucket/prefix``; nothing is created until something is written.
+
+        Raises:
+            InvalidUrlError: a string that is no such URL.
+        """
+        self._objects: Objects = FolderObjects(root) if isinstance(root, Path) else S3Objects(root)
+
+    @property
+    def _folder(self) -> FolderObjects:
+        if not isinstance(self._objects, FolderObjects):
+            raise NotAFolderError(f"{self._objects.uri('')} is no folder: it has no local paths; see Lake.uri")
+        return self._objects
+
+    @property
+    def root(self) -> Path:
+        """The folder.
+
+        Raises:
+            NotAFolderError: the lake is in a bucket.
+        """
+        return self._folder.root
 
     @property
     def staging(self) -> Path:
-        """Where files are written before they are swapped in; no table lives here."""
-        return self.root / ".staging"
+        """Where other engines write files that are then adopted; no table lives here.
+
+        Raises:
+            NotAFolderError: the lake is in a bucket.
+        """
+        return self._folder.staging
 
     def path(self, table: str, day: str | None = None) -> Path:
-        """The file of a table, or of one of its days."""
-        folder = self.root / table
-        return folder / "part.parquet" if day is None else folder / f"day={day}" / "part.parquet"
+        """The file of a table, or of one of its days.
+
+        Raises:
+            NotAFolderError: the lake is in a bucket; its files have a :meth:`uri`.
+        """
+        return self.root / _key(table, day)
+
+    def uri(self, table: str, day: str | None = None) -> str:
+        """Where a table, or one of its days, is: a path, or a URL in a bucket."""
+        return self._objects.uri(_key(table, day))
 
     def glob(self, table: str) -> str:
-        """A glob over every landed day of a table, for DuckDB and Feast."""
+        """A glob over every landed day of a table, for DuckDB and Feast.
+
+        Raises:
+            NotAFolderError: the lake is in a bucket.
+        """
         return str(Path(glob.escape(str(self.root / table))) / "day=*" / "part.parquet")
+
+    def tables(self, group: str) -> list[str]:
+        """The daily tables ``group/<name>`` of which a day has landed, in order."""
+        return sorted({key.rpartition("/day=")[0] for key in self._objects.matching(_key(f"{group}/*", "*"))})
 
     def days(self, table: str) -> list[str]:
         """The landed days of a table, in order."""
-        return sorted(p.parent.name.removeprefix("day=") for p in self.root.glob(f"{table}/day=*/part.parquet"))
+        keys = self._objects.matching(_key(table, "*"))
+        return sorted(key.split("/")[-2].removeprefix("day=") for key in keys)
 
     def exists(self, table: str, day: str | None = None) -> bool:
         """Whether a table, or one of its days, has landed."""
-        return self.path(table, day).is_file()
+        return self._objects.exists(_key(table, day))
+
+    def _open(self, table: str, day: str | None) -> pa.NativeFile:
+        try:
+            return self._objects.open(_key(table, day))
+        except FileNotFoundError:
+            raise self._missing(table, day) from None
+
+    def _missing(self, table: str, day: str | None) -> MissingPartitionError:
+        named = f"{table} of {day}" if day else table
+        return MissingPartitionError(f"{named} has not landed: {self.uri(table, day)}")
 
     def read(self, table: str, day: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """One file as a table.
@@ -85,10 +141,8 @@ class Lake:
         Raises:
             MissingPartitionError: it has not landed.
         """
-        path = self.path(table, day)
-        if not path.is_file():
-            raise MissingPartitionError(f"{table}{f' of {day}' if day else ''} has not landed: {path}")
-        return pq.ParquetFile(path).read(columns=list(columns) if columns else None)
+        with self._open(table, day) as file:
+            return pq.ParquetFile(file).read(columns=list(columns) if columns else None)
 
     def read_days(self, table: str, days: Iterable[str], columns: Sequence[str] | None = None) -> pa.Table:
         """Several days as one table, in the order of the days.
@@ -98,7 +152,7 @@ class Lake:
         """
         tables = [self.read(table, day, columns) for day in days]
         if not tables:
-            raise MissingPartitionError(f"{table}: no day has landed under {self.root}")
+            raise MissingPartitionError(f"{table}: no day has landed under {self._objects.uri('')}")
         return pa.concat_tables(tables)
 
     def sha256(self, table: str, day: str | None = None) -> str:
@@ -107,18 +161,16 @@ class Lake:
         Raises:
             MissingPartitionError: it has not landed.
         """
-        path = self.path(table, day)
-        if not path.is_file():
-            raise MissingPartitionError(f"{table}{f' of {day}' if day else ''} has not landed: {path}")
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with self._open(table, day) as file:
+            return _sha256(file)
 
     def fingerprint(self, table: str, day: str | None = None) -> str | None:
         """What the file that is there was computed from; None where none is there."""
-        path = self.path(table, day)
-        if not path.is_file():
+        try:
+            with self._open(table, day) as file:
+                return _fingerprint(file)
+        except MissingPartitionError:
             return None
-        stored = (pq.read_schema(path).metadata or {}).get(_FINGERPRINT)
-        return stored.decode() if stored else None
 
     def write(self, table: str, data: pa.Table, *, day: str | None = None, computed_from: str = "") -> Write:
         """Writes one file, all or nothing.
@@ -129,16 +181,29 @@ class Lake:
             day: the partition, or None.
             computed_from: the fingerprint of inputs and code; see :func:`fingerprint`.
         """
-        target = self.path(table, day)
-        with replacing(target, self.staging) as staged:
+        with self._objects.replacing(_key(table, day)) as staged:
             write_parquet(data, staged, computed_from)
-        return Write(table, day, data.num_rows, self.sha256(table, day), skipped=False)
+            with staged.open("rb") as file:
+                written = _sha256(file)
+        return Write(table, day, data.num_rows, written, skipped=False)
 
     def adopt(self, table: str, staged: Path, *, day: str | None = None) -> Write:
-        """Swaps in a finished Parquet file that another engine wrote into :attr:`staging`."""
-        swap_in(staged, self.path(table, day))
-        rows = pq.read_metadata(self.path(table, day)).num_rows
-        return Write(table, day, rows, self.sha256(table, day), skipped=False)
+        """Moves in a finished local Parquet file that another engine wrote, in a folder's case into :attr:`staging`."""
+        with staged.open("rb") as file:
+            write = Write(table, day, pq.read_metadata(file).num_rows, _sha256(file), skipped=False)
+        self._objects.put(staged, _key(table, day))
+        return write
+
+    def remove(self, table: str, day: str) -> None:
+        """Removes a day of a table, in one step.
+
+        Raises:
+            MissingPartitionError: it has not landed.
+        """
+        try:
+            self._objects.delete(_key(table, day))
+        except FileNotFoundError:
+            raise self._missing(table, day) from None
 
     def update(
         self,
@@ -159,14 +224,28 @@ class Lake:
             day: the partition, or None.
         """
         computed_from = fingerprint(version, inputs)
-        if self.fingerprint(table, day) == computed_from:
-            rows = pq.read_metadata(self.path(table, day)).num_rows
-            return Write(table, day, rows, self.sha256(table, day), skipped=True)
+        with contextlib.suppress(MissingPartitionError), self._open(table, day) as file:
+            if _fingerprint(file) == computed_from:
+                return Write(table, day, pq.read_metadata(file).num_rows, _sha256(file), skipped=True)
         return self.write(table, build(), day=day, computed_from=computed_from)
 
     def input_hashes(self, table: str, days: Iterable[str]) -> dict[str, str]:
         """Name → hash of the given days of a table, for :meth:`update`."""
         return {f"{table}/{day}": self.sha256(table, day) for day in days}
+
+
+def _key(table: str, day: str | None) -> str:
+    return f"{table}/part.parquet" if day is None else f"{table}/day={day}/part.parquet"
+
+
+def _sha256(file: BufferedReader | pa.NativeFile) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fingerprint(file: pa.NativeFile) -> str | None:
+    stored = (pq.read_schema(file).metadata or {}).get(_FINGERPRINT)
+    return stored.decode() if stored else None
 
 
 def write_parquet(data: pa.Table, path: Path, computed_from: str = "") -> None:

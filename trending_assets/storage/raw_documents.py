@@ -1,0 +1,184 @@
+"""Raw documents: what sources gave, day by day, exactly as it was. Nothing is read out of them here.
+
+A day of a source is written as a whole and never changes by itself; the two things that take from it are the right
+to erasure and the end of retention. The columns are those of ``records.DOCUMENT``. :mod:`raw_mongo` keeps the same in
+MongoDB.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection
+from datetime import date
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trending_assets.domain.catalog.records import DOCUMENT
+from trending_assets.storage.lake import Lake, Write
+
+_GROUP = "raw"
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class InvalidDocumentsError(ValueError):
+    """Documents that are not what they are said to be: of another source, with other columns, or with a wrong hash."""
+
+
+class RawStore(Protocol):
+    """Where raw documents are kept."""
+
+    def write(self, source: str, day: str, documents: pa.Table) -> Write:
+        """Makes documents the documents of a day, all or nothing; those that were there before are replaced.
+
+        Written again with the same documents, the day stays as it is: what was erased from it stays erased.
+
+        Args:
+            source: the source.
+            day: the arrival day, an ISO date.
+            documents: the columns of ``records.DOCUMENT``; rows are kept in their order.
+
+        Raises:
+            InvalidDocumentsError: they are not documents of the source, or a payload does not have its hash.
+        """
+
+    def read(self, source: str, day: str) -> pa.Table:
+        """The documents of a day as they were written.
+
+        Raises:
+            MissingPartitionError: the day has not landed.
+        """
+
+    def sha256(self, source: str, day: str) -> str:
+        """Hash of what a day holds, for work that is done again only where it has changed.
+
+        Raises:
+            MissingPartitionError: the day has not landed.
+        """
+
+    def sources(self) -> list[str]:
+        """The sources of which a day is held, in order."""
+
+    def days(self, source: str) -> list[str]:
+        """The days of a source that are held, in order."""
+
+    def find(self, sha256: str) -> list[tuple[str, str]]:
+        """Source and day of every day that holds a payload, in order."""
+
+    def erase(self, source: str, day: str, sha256s: Collection[str]) -> int:
+        """Removes every document of a day that has one of the payloads; the day itself stays, even without any.
+
+        Returns:
+            How many were removed. Where it fails it can be run again.
+
+        Raises:
+            MissingPartitionError: the day has not landed.
+        """
+
+    def expire(self, source: str, before: date) -> list[str]:
+        """Removes the days of a source before a day, each as a whole.
+
+        Returns:
+            The days that were removed, in order. Where it fails it can be run again.
+        """
+
+
+class LakeRawStore:
+    """Raw documents in the lake, as tables ``raw/<source>``. A day has one writer at a time."""
+
+    def __init__(self, lake: Lake) -> None:
+        """The raw documents of a lake, in a folder or a bucket."""
+        self._lake = lake
+
+    def write(self, source: str, day: str, documents: pa.Table) -> Write:
+        """Makes documents the documents of a day; see :class:`RawStore`."""
+        check_documents(source, day, documents)
+        inputs = {"documents": content_hash(documents)}
+        return self._lake.update(table_of(source), lambda: documents, version="1", inputs=inputs, day=day)
+
+    def read(self, source: str, day: str) -> pa.Table:
+        """The documents of a day; see :class:`RawStore`."""
+        return self._lake.read(table_of(source), day, DOCUMENT.schema.names).replace_schema_metadata(None)
+
+    def sha256(self, source: str, day: str) -> str:
+        """Hash of a day's file."""
+        return self._lake.sha256(table_of(source), day)
+
+    def sources(self) -> list[str]:
+        """The sources of which a day is held, in order."""
+        return [table.removeprefix(f"{_GROUP}/") for table in self._lake.tables(_GROUP)]
+
+    def days(self, source: str) -> list[str]:
+        """The days of a source that are held, in order."""
+        return self._lake.days(table_of(source))
+
+    def find(self, sha256: str) -> list[tuple[str, str]]:
+        """Source and day of every day that holds a payload; reads the hashes of all days."""
+        return [
+            (source, day)
+            for source in self.sources()
+            for day in self.days(source)
+            if pc.any(pc.equal(self._lake.read(table_of(source), day, ["sha256"])["sha256"], sha256)).as_py()
+        ]
+
+    def erase(self, source: str, day: str, sha256s: Collection[str]) -> int:
+        """Removes documents of a day by their payloads, in one step; see :class:`RawStore`."""
+        documents = self.read(source, day)
+        erased = pc.is_in(documents["sha256"], pa.array(list(sha256s), pa.string()))
+        kept = documents.filter(pc.invert(erased))
+        if kept.num_rows < documents.num_rows:
+            # Still computed from the same documents: they are not written again, and so what was erased stays erased.
+            origin = self._lake.fingerprint(table_of(source), day)
+            self._lake.write(table_of(source), kept, day=day, computed_from=origin or "")
+        return int(documents.num_rows - kept.num_rows)
+
+    def expire(self, source: str, before: date) -> list[str]:
+        """Removes the days of a source before a day."""
+        expired = [day for day in self.days(source) if day < before.isoformat()]
+        for day in expired:
+            self._lake.remove(table_of(source), day)
+        return expired
+
+
+def table_of(source: str) -> str:
+    """The name of a source's raw documents among tables and assets."""
+    return f"{_GROUP}/{source}"
+
+
+def content_hash(documents: pa.Table) -> str:
+    """Hash of documents in their order; their payloads count by their own hashes."""
+    digest = hashlib.sha256()
+    for batch in documents.drop_columns(["payload"]).to_batches():
+        for row in batch.to_pylist():
+            digest.update(json.dumps(row, default=str).encode())
+    return digest.hexdigest()
+
+
+def check_documents(source: str, day: str, documents: pa.Table) -> None:
+    """Holds documents against what they are said to be.
+
+    Raises:
+        InvalidDocumentsError: the source is no slug, the day no ISO date, a column is missing, of another type or has a
+            null, a document is of another source, or a payload does not have its hash.
+    """
+    name = f"{table_of(source)} of {day}"
+    if not _SOURCE.fullmatch(source):
+        raise InvalidDocumentsError(f"{name}: a source's name is of a-z, 0-9, - and _")
+    try:
+        canonical = date.fromisoformat(day).isoformat()
+    except ValueError:
+        canonical = None
+    if day != canonical:
+        raise InvalidDocumentsError(f"{name}: a day is written YYYY-MM-DD")
+    if documents.schema.remove_metadata() != DOCUMENT.schema:
+        raise InvalidDocumentsError(f"{name}: the columns are not those of a document: {documents.schema.to_string()}")
+    empty = [column for column in documents.column_names if documents[column].null_count]
+    if empty:
+        raise InvalidDocumentsError(f"{name}: no value may be missing, as in {', '.join(empty)}")
+    columns = (documents[column] for column in ("source", "source_id", "payload", "sha256"))
+    for row, (of, source_id, payload, stated) in enumerate(zip(*columns, strict=True)):
+        if of.as_py() != source:
+            raise InvalidDocumentsError(f"{name}: row {row}, {source_id}, is a document of {of}")
+        if hashlib.sha256(payload.as_buffer()).hexdigest() != stated.as_py():
+            raise InvalidDocumentsError(f"{name}: row {row}, {source_id}: its payload does not have sha256 {stated}")
