@@ -4,7 +4,7 @@ PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
 
-.PHONY: demo test setup setup-dev lint lock manifest lineage clean
+.PHONY: demo test setup setup-dev lint lock manifest lineage cards clean
 
 demo: setup
 	@$(BIN)/python -m trending_assets demo $(if $(filter 0,$(SERVE)),--no-serve)
@@ -38,6 +38,10 @@ manifest: setup
 # Draws docs/lineage.svg from the live definitions.
 lineage: setup
 	@$(BIN)/python infra/lineage.py docs/lineage.svg
+
+# Writes docs/data-cards from the registry of sources.
+cards: setup
+	@$(BIN)/python infra/cards.py docs/data-cards
 
 clean:
 	rm -rf .venv .trending .mypy_cache .ruff_cache build *.egg-info

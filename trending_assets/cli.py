@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -211,6 +211,32 @@ def backfill(
         console.print(f"{number}, {days[0]} to {days[-1]}: {select or 'raw documents to online features'}")
         run_id = pipeline.backfill(days, select)
     console.print(f"done: run {run_id}")
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="A source, or the URL of one page.")],
+    path: Annotated[Path | None, typer.Argument(help="For archive: a file, or a folder of files.")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    mapping: Annotated[str | None, typer.Option(help="For archive: a mapping's name, or its file.")] = None,
+    kind: Annotated[Literal["titles", "reviews", "signals"] | None, typer.Option(help="For archive.")] = None,
+) -> None:
+    """Lands documents of a source: days of it, one page, or files that you have; today where no day is named."""
+    from trending_assets.landing import land_days, land_files, land_page
+    from trending_assets.partitions import days_between
+
+    today = datetime.now(UTC).replace(tzinfo=None)
+    begin, end = first or last or today, last or first or today
+    with _pipeline(_settings()) as pipeline:
+        if "://" in source:
+            land_page(pipeline, console, source)
+        elif source == "archive":
+            if path is None:
+                raise CommandError("archive takes a file or a folder: trending ingest archive PATH")
+            land_files(pipeline, console, path, mapping, kind, begin)
+        else:
+            land_days(pipeline, console, source, days_between(begin.date(), end.date()))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """The whole graph, group by group in the order of the lineage. The only module that imports everything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -8,48 +9,65 @@ from trending_assets.assets.cleaned import catalog, identity, tables
 from trending_assets.assets.features import activity, store, text
 from trending_assets.assets.models import champion, genres
 from trending_assets.assets.monitoring import drift
-from trending_assets.assets.parsed import sample as parsed_sample
-from trending_assets.assets.raw import sample as raw_sample
-from trending_assets.assets.sources import sample as source_sample
+from trending_assets.assets.parsed import exploration, records
+from trending_assets.assets.raw import documents
+from trending_assets.assets.sources import external
 from trending_assets.assets.training import genres as training_set
 from trending_assets.automation import jobs, sensors
 from trending_assets.checks import accounting, expectations, training
+from trending_assets.ingest.registry import SOURCES, source_named
+from trending_assets.ingest.source import Source
 from trending_assets.resources.home import HomeResource
-from trending_assets.resources.sources import SampleSource
+from trending_assets.resources.sources import source_resources
 from trending_assets.settings import Settings
-from trending_assets.storage.home import Home
-
-GROUPS = {
-    "sources": [source_sample],
-    "raw": [raw_sample],
-    "parsed": [parsed_sample],
-    "cleaned": [identity, tables, catalog],
-    "features": [text, activity, store],
-    "training": [training_set],
-    "models": [genres, champion],
-    "monitoring": [drift],
-}
-CHECKS = [accounting, expectations, training]
 
 
-def build_defs(overrides: Mapping[str, object] | None = None) -> dg.Definitions:
+def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
+    """Group → its assets; those of the first groups follow from the sources."""
+    return {
+        "sources": external.external_assets(sources),
+        "raw": documents.raw_assets(sources),
+        "parsed": [
+            *records.parsed_assets(sources),
+            records.quarantine_asset(sources),
+            *exploration.exploration_assets(sources),
+        ],
+        "cleaned": [
+            identity.title_identity(sources),
+            tables.cleaned_tables(sources),
+            *dg.load_assets_from_modules([catalog]),
+        ],
+        "features": dg.load_assets_from_modules([text, activity, store]),
+        "training": dg.load_assets_from_modules([training_set]),
+        "models": dg.load_assets_from_modules([genres, champion]),
+        "monitoring": dg.load_assets_from_modules([drift]),
+    }
+
+
+def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[Source] = SOURCES) -> dg.Definitions:
     """All definitions, for the home that the settings name.
 
     Args:
         overrides: resources that replace the standard ones, by name: ``home`` and one a source.
+        sources: the registry of sources.
+
+    Raises:
+        UnknownSourceError: the settings switch a source on that is not in the registry.
     """
     settings = Settings()
+    switched_on = [source_named(name, sources).name for name in settings.source_names]
     resources: dict[str, object] = {
         "home": HomeResource(folder=str(settings.home)),
-        "sample": SampleSource(downloads=str(Home(settings.home).downloads), full=settings.full_sample),
+        **source_resources(sources, settings.home, full_sample=settings.full_sample, contact=settings.contact),
     }
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(
-            [module for modules in GROUPS.values() for module in modules],
-            include_specs=True,  # a source is a spec, not a function
-        ),
-        asset_checks=dg.load_asset_checks_from_modules(CHECKS),
-        jobs=[jobs.ingest, jobs.features, jobs.retrain, jobs.rollback],
+        assets=[asset for group in _assets(sources).values() for asset in group],
+        asset_checks=[
+            *accounting.documents_accounted_for(sources),
+            accounting.quarantine_is_complete(sources),
+            *dg.load_asset_checks_from_modules([expectations, training]),
+        ],
+        jobs=[jobs.ingest(switched_on), jobs.features, jobs.retrain, jobs.rollback],
         sensors=[sensors.features_on_landing, sensors.retrain_on_new_partitions, sensors.dead_runs],
         resources=resources | dict(overrides or {}),
         # A step in a process of its own costs two seconds; runs are the unit of parallelism.

@@ -5,8 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trending_assets.automation.pipeline import Pipeline
-from trending_assets.ingest.sample import WHEELS, archive_version
-from trending_assets.partitions import DAILY
+from trending_assets.ingest.sample import DAYS, WHEELS, archive_version
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRegistry
@@ -68,7 +67,7 @@ def say_what_next(folder: Path, console: Console, ui: str | None, api: str | Non
     reports = sorted((home.reports / "feature_drift").glob("*.html"))
     if reports:
         console.print(f"drift report: {reports[-1]}")
-    waiting = [day for day in DAILY.get_partition_keys() if not lake.exists("raw/sample", day)]
+    waiting = [day for day in DAYS if not lake.exists("raw/sample", day)]
     example = next((row["title_id"] for row in lake.read("catalog_snapshot").to_pylist() if row["reviews_7d"]), None)
     if ui and api:
         console.print(f"\nDagster UI  {ui}/asset-groups")

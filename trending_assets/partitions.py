@@ -1,17 +1,13 @@
-"""The only partition definitions: a partition is a day of arrival, UTC.
-
-The sample is an archive that is replayed over 28 fixed days; the definition ends with it.
-"""
+"""The only partition definitions: a partition is a day of arrival, UTC."""
 
 from datetime import date, timedelta
 
 import dagster as dg
 
-from trending_assets.ingest.sample import FIRST_DAY, REPLAY_DAYS
+from trending_assets.ingest.source import FIRST_ARRIVAL
 
-DAILY = dg.DailyPartitionsDefinition(
-    start_date=FIRST_DAY.isoformat(), end_date=(FIRST_DAY + timedelta(days=REPLAY_DAYS)).isoformat()
-)
+# The day that is going on is a partition too: what arrives today lands today.
+DAILY = dg.DailyPartitionsDefinition(start_date=FIRST_ARRIVAL.isoformat(), end_offset=1)
 
 
 class UnknownPartitionError(ValueError):
@@ -25,9 +21,9 @@ def days_between(first: date, last: date) -> list[str]:
         UnknownPartitionError: the range is empty or leaves the partitions. Dagster itself accepts a range
             that does, and records less than was asked for.
     """
-    known = DAILY.get_partition_keys()
+    newest = date.fromisoformat(str(DAILY.get_last_partition_key()))
     if first > last:
         raise UnknownPartitionError(f"the range {first} to {last} is empty: its first day is after its last")
-    if first.isoformat() < known[0] or last.isoformat() > known[-1]:
-        raise UnknownPartitionError(f"the range {first} to {last} leaves the partitions {known[0]} to {known[-1]}")
-    return [day for day in known if first.isoformat() <= day <= last.isoformat()]
+    if first < FIRST_ARRIVAL or last > newest:
+        raise UnknownPartitionError(f"the range {first} to {last} leaves the partitions {FIRST_ARRIVAL} to {newest}")
+    return [(first + timedelta(days=i)).isoformat() for i in range((last - first).days + 1)]

@@ -12,14 +12,24 @@ class Settings(BaseSettings):
     Attributes:
         home: the folder under which everything lives: lake, registry, online store, Dagster home.
         full_sample: take the sample's films that have neither id nor year too.
+        sources: names of the sources that the job ``ingest`` and backfills land, separated by commas; any other
+            lands when it is asked for.
+        contact: an e-mail address or a URL under which the sites that are asked reach whoever runs this.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRENDING_", extra="ignore")
 
     home: Path = Path(".trending")
     full_sample: bool = False
+    sources: str = "sample"
+    contact: str | None = None
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @property
+    def source_names(self) -> list[str]:
+        """The sources that are switched on."""
+        return [name.strip() for name in self.sources.split(",") if name.strip()]

@@ -1,14 +1,28 @@
 """Jobs, one a purpose: what people start from the UI and the CLI, and what sensors request."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from trending_assets.resources.home import HomeResource
 
-ingest = dg.define_asset_job(
-    "ingest",
-    selection=dg.AssetSelection.groups("raw", "parsed", "cleaned"),
-    description="Lands days: raw documents, parsed records, cleaned tables and the catalogue.",
-)
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+INGEST = "ingest"
+
+
+def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
+    """The job that lands days of the sources that are switched on."""
+    names = list(sources)
+    documents = dg.AssetSelection.assets(*([stage, name] for name in names for stage in ("raw", "parsed")))
+    return dg.define_asset_job(
+        INGEST,
+        selection=documents | dg.AssetSelection.assets("quarantine") | dg.AssetSelection.groups("cleaned"),
+        description=f"Lands days of {', '.join(names)}: documents, parsed records, cleaned tables and the catalogue.",
+    )
+
 
 features = dg.define_asset_job(
     "features",

@@ -1,6 +1,6 @@
 """The pipeline from this process: backfills and retraining, on the instance that the UI shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,13 @@ import dagster as dg
 from trending_assets.automation import jobs
 from trending_assets.automation.plan import is_stale, stale_days
 from trending_assets.automation.running import Progress, run_job
-from trending_assets.partitions import DAILY
+from trending_assets.ingest.sample import DAYS
+from trending_assets.ingest.source import Source
+from trending_assets.resources.sources import VISITED_URL
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake, fingerprint
 
 RAW = dg.AssetKey(["raw", "sample"])
-# From raw documents to online features and drift: what a backfill computes. Training is left to the sensor.
-DAILY_GROUPS = ("raw", "parsed", "cleaned", "features", "monitoring")
 # The last two days of the replay are left for people to land, so that they can watch what follows.
 HELD_BACK_DAYS = 2
 
@@ -42,9 +42,8 @@ class Pipeline:
 
     def demo_days(self) -> list[str]:
         """All days but the last two of the replay, and whichever of those two have landed already."""
-        days = DAILY.get_partition_keys()
         landed = set(Lake(Home(self.folder).lake).days("raw/sample"))
-        return [day for i, day in enumerate(days) if i < len(days) - HELD_BACK_DAYS or day in landed]
+        return [*DAYS[:-HELD_BACK_DAYS], *(day for day in DAYS[-HELD_BACK_DAYS:] if day in landed)]
 
     def stale_days(self, days: Sequence[str], archive_version: str) -> list[str]:
         """The days for which something from raw documents to drift is missing or was computed by other code.
@@ -54,11 +53,11 @@ class Pipeline:
             archive_version: what the sample's documents depend on beside the code; days that were taken from
                 another archive, or from less or more of it, are stale.
         """
-        specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in DAILY_GROUPS]
+        specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.key in self._daily_keys()]
         lake = Lake(Home(self.folder).lake)
         stale = set(stale_days(specs, self.instance, lake, days))
         version = self.definitions.resolve_assets_def(RAW).code_versions_by_key[RAW] or ""
-        wanted = fingerprint(version, {"archive": archive_version})
+        wanted = fingerprint(version, {"documents": archive_version})
         return [day for day in days if day in stale or lake.fingerprint("raw/sample", day) != wanted]
 
     def backfill(self, days: Sequence[str], group: str | None = None) -> str:
@@ -75,15 +74,49 @@ class Pipeline:
             UnknownGroupError: there is nothing to compute in a group of that name.
             RunFailedError: a step or a blocking check failed.
         """
-        groups = DAILY_GROUPS if group is None else (group,)
-        chosen = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in groups]
-        keys = [spec.key for spec in chosen if self.definitions.resolve_assets_def(spec.key).is_executable]
-        if not keys:
+        daily = self._daily_keys()
+        specs = self.definitions.resolve_all_asset_specs()
+        if group is None:
+            chosen = [spec for spec in specs if spec.key in daily]
+        else:
+            executable = {s.key for s in specs if self.definitions.resolve_assets_def(s.key).is_executable}
+            members = [spec for spec in specs if spec.group_name == group and spec.key in executable]
+            # Of the sources' own assets only those that are switched on.
+            chosen = [spec for spec in members if spec.key in daily] or members
+        if not chosen:
             raise UnknownGroupError(
                 f"nothing can be computed in a group {group!r}: there are {', '.join(self.groups())}"
             )
-        daily = any(spec.partitions_def for spec in chosen)
-        return self.run(self.definitions.resolve_implicit_global_asset_job_def(), days if daily else (), keys)
+        partitioned = any(spec.partitions_def for spec in chosen)
+        keys = [spec.key for spec in chosen]
+        return self.run(self.definitions.resolve_implicit_global_asset_job_def(), days if partitioned else (), keys)
+
+    def ingest(self, source: Source, days: Sequence[str], url: str | None = None) -> str:
+        """Lands days of one source in one run, whether it is switched on or not.
+
+        Args:
+            source: the source.
+            days: partitions without gaps.
+            url: lands this page of the source instead of all that it has of the days.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            RunFailedError: a step or a blocking check failed.
+        """
+        own = [dg.AssetKey([stage, source.name]) for stage in ("raw", "parsed", "exploration")]
+        # Quarantine, identity and the cleaned tables are of all sources.
+        shared = [k for k in self._keys_of(jobs.INGEST) if not (k.has_prefix(["raw"]) or k.has_prefix(["parsed"]))]
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return self.run(job, days, own + sorted(shared), {VISITED_URL: url} if url else None)
+
+    def _daily_keys(self) -> set[dg.AssetKey]:
+        """From raw documents to online features and drift: what a backfill computes. Training is left to the sensor."""
+        return self._keys_of(jobs.INGEST) | self._keys_of(jobs.features.name)
+
+    def _keys_of(self, job: str) -> set[dg.AssetKey]:
+        return set(self.definitions.resolve_job_def(job).asset_layer.executable_asset_keys)
 
     def retrain(self) -> str:
         """Trains every model on all landed days and lets the gate decide; returns the run's id."""
@@ -97,11 +130,15 @@ class Pipeline:
         return any(is_stale(spec, self.instance, [dep.asset_key for dep in spec.deps]) for spec in specs)
 
     def run(
-        self, job: dg.JobDefinition, days: Sequence[str] = (), selection: Sequence[dg.AssetKey] | None = None
+        self,
+        job: dg.JobDefinition,
+        days: Sequence[str] = (),
+        selection: Sequence[dg.AssetKey] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Runs a job in this process and returns the run's id."""
         logs = self.folder / "logs"
-        return run_job(job, self.instance, logs, days=days, selection=selection, progress=self.progress)
+        return run_job(job, self.instance, logs, days=days, selection=selection, tags=tags, progress=self.progress)
 
     def groups(self) -> list[str]:
         """Names of the groups that hold something to compute."""

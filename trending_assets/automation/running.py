@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def run_job(
     *,
     days: Sequence[str] = (),
     selection: Sequence[dg.AssetKey] | None = None,
+    tags: Mapping[str, str] | None = None,
     progress: Progress,
 ) -> str:
     """Runs a job in this process and returns the run's id.
@@ -78,6 +79,7 @@ def run_job(
         log_folder: what the steps print goes to ``<run id>.log`` in this folder.
         days: the partitions, without gaps; one run computes them all.
         selection: the assets, where not all of the job's.
+        tags: further tags of the run.
         progress: called with each step's name, ``start``, ``success``, ``failure`` or ``skipped``, and its seconds.
 
     Raises:
@@ -86,7 +88,7 @@ def run_job(
     run_id = str(uuid.uuid4())
     log_folder.mkdir(parents=True, exist_ok=True)
     log = log_folder / f"{run_id}.log"
-    tags = process_tags() | ({RANGE_START: days[0], RANGE_END: days[-1]} if days else {})
+    all_tags = process_tags() | dict(tags or {}) | ({RANGE_START: days[0], RANGE_END: days[-1]} if days else {})
     with (
         log.open("w") as stream,
         _watching(instance, run_id, progress),
@@ -98,7 +100,7 @@ def run_job(
             instance=instance,
             run_id=run_id,
             asset_selection=list(selection) if selection else None,
-            tags=tags,
+            tags=all_tags,
             raise_on_error=False,
         )
     if not result.success:

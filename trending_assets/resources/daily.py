@@ -19,6 +19,7 @@ def write_days(
     build: Callable[[str], pa.Table],
     inputs: Callable[[str], Mapping[str, str]],
     describe: Callable[[str], Mapping[str, Any]] | None = None,
+    version: str | None = None,
 ) -> None:
     """Writes every day of the run in order, skipping days whose inputs and code have not changed.
 
@@ -29,8 +30,9 @@ def write_days(
         build: day → rows.
         inputs: day → name and hash of each input.
         describe: day → further metadata, called after the day was written.
+        version: of the code, where that is not the asset's code version.
     """
-    version = code_version_of(context, table)
+    version = code_version_of(context, table) if version is None else version
     for day in sorted(context.partition_keys):
         write = lake.update(table, lambda day=day: build(day), version=version, inputs=inputs(day), day=day)  # type: ignore[misc]
         extra = dict(describe(day)) if describe else {}

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from trending_assets.storage.home import Home
+from trending_assets.domain.text.personal import pseudonym
+from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRegistry
 
@@ -36,6 +37,10 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     def registry(self) -> ModelRegistry:
         """The model registry."""
         return ModelRegistry(self.paths.registry)
+
+    def pseudonym(self, author: str, source: str) -> str:
+        """What stands for an author of a source after parsing; only who has this home's key can make it again."""
+        return pseudonym(author, source, read_or_create_key(self.paths.pseudonym_key))
 
     def feature_store(self) -> "FeatureStore":
         """Feast's feature store."""

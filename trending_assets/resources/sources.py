@@ -1,6 +1,8 @@
-"""Sources as resources: what gives the documents of an arrival day."""
+"""Sources as resources: what gives the documents of a day."""
 
+import os
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,15 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from trending_assets.ingest import sample
-from trending_assets.ingest.documents import Document
+from trending_assets.ingest.archive_inbox import ArchiveInbox
+from trending_assets.ingest.documents import Document, read_documents
+from trending_assets.ingest.live import LiveDocuments, with_hosts
+from trending_assets.ingest.source import Source
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+
+# The tag of a run that lands one page instead of a day's documents.
+VISITED_URL = "trending/url"
 
 
 class SampleSource(dg.ConfigurableResource["SampleSource"]):
@@ -24,9 +34,8 @@ class SampleSource(dg.ConfigurableResource["SampleSource"]):
     _by_day: dict[str, list[Document]] | None = PrivateAttr(default=None)
     _counts: dict[str, int] = PrivateAttr(default_factory=dict)
 
-    @property
-    def version(self) -> str:
-        """What a day's documents depend on beside the code."""
+    def version(self, day: str) -> str:  # noqa: ARG002 - one archive for all days
+        """What the documents of any day depend on beside the code."""
         return sample.archive_version(full=self.full)
 
     def documents(self, day: str) -> list[Document]:
@@ -43,6 +52,44 @@ class SampleSource(dg.ConfigurableResource["SampleSource"]):
             self._by_day, self._counts = dict(by_day), selection.counts
         return self._by_day.get(day, [])
 
-    def metadata(self) -> dict[str, Any]:
+    def landed(self, day: str) -> dict[str, Any]:  # noqa: ARG002 - one archive for all days
         """How many rows of the archives were taken or left, and why; empty before the archive was read."""
         return dict(self._counts)
+
+
+def source_resources(
+    sources: Sequence[Source], folder: Path, *, full_sample: bool, contact: str | None
+) -> Mapping[str, object]:
+    """One resource a source, by its name.
+
+    Those of live sources are plain objects: what configures a Dagster resource is shown to people, and their
+    options hold secrets.
+
+    Args:
+        sources: the registry.
+        folder: the home.
+        full_sample: take the sample's films without an id too.
+        contact: under which live sources reach whoever asks them.
+    """
+    home = Home(folder)
+    return {source.name: _resource(source, home, full_sample, contact) for source in sources}
+
+
+def _resource(source: Source, home: Home, full_sample: bool, contact: str | None) -> object:
+    if source.name == sample.NAME:
+        return SampleSource(downloads=str(home.downloads), full=full_sample)
+    if source.crawl is None:
+        return ArchiveInbox(home.archive)
+    return live_documents(source, home, contact)
+
+
+def live_documents(source: Source, home: Home, contact: str | None) -> LiveDocuments:
+    """The documents of a live source, with its options from the environment and what raw holds of it."""
+    lake = Lake(home.lake)
+    options = {name: value for name, key in source.settings.items() if (value := os.environ.get(key))}
+
+    def held(day: str) -> list[Document]:
+        table = f"raw/{source.name}"
+        return read_documents(lake.read(table, day)) if lake.exists(table, day) else []
+
+    return LiveDocuments(with_hosts(source, options), options, contact, home.crawls, held)

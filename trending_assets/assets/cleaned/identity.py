@@ -1,43 +1,68 @@
 """``title_identity``: which title each record speaks of, how that is known and how sure it is."""
 
+import hashlib
+import json
 from collections import Counter
+from collections.abc import Sequence
 
 import dagster as dg
+import duckdb
 import pyarrow as pa
 
-from trending_assets.domain.catalog.identity import identify
+from trending_assets.domain.catalog.identity import KnownTitles, resolve
 from trending_assets.domain.catalog.records import IDENTITY
+from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
-from trending_assets.resources.daily import OWNER, record_schema, write_days
+from trending_assets.resources.daily import OWNER, code_version_of, record_schema, write_metadata
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
+from trending_assets.storage.lake import Lake
+
+_TABLE = "title_identity"
 
 
-@dg.asset(
-    key="title_identity",
-    deps=[dg.AssetKey(["parsed", "sample"])],
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version(__name__, "trending_assets.domain.catalog"),
-    group_name="cleaned",
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    description="Which title each record speaks of: one row a record, with the method and its confidence.",
-    metadata=record_schema(IDENTITY),
-)
-def title_identity(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-    """Identities found on each day."""
-    lake = home.lake
+def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
+    """The identities of the records of all sources."""
+    parsed = [f"parsed/{source.name}" for source in sources]
 
-    def build(day: str) -> pa.Table:
-        parsed = lake.read("parsed/sample", day, ["titles", "reviews", "signals"])
-        return pa.Table.from_pylist(identify(parsed.to_pylist()), schema=IDENTITY.schema)
-
-    write_days(
-        context,
-        lake,
-        "title_identity",
-        build=build,
-        inputs=lambda day: lake.input_hashes("parsed/sample", [day]),
-        describe=lambda day: {"methods": dict(Counter(lake.read("title_identity", day)["method"].to_pylist()))},
+    @dg.asset(
+        key=_TABLE,
+        deps=[dg.AssetKey(table.split("/")) for table in parsed],
+        partitions_def=DAILY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=code_version(__name__, "trending_assets.domain.catalog"),
+        group_name="cleaned",
+        owners=[OWNER],
+        kinds={"python", "parquet"},
+        description="Which title each record speaks of: one row a record, with the method and its confidence.",
+        metadata=record_schema(IDENTITY),
     )
+    def identity(context: dg.AssetExecutionContext, home: HomeResource) -> None:
+        lake, version, days = home.lake, code_version_of(context, _TABLE), sorted(context.partition_keys)
+        known = KnownTitles(_earlier(lake, days[0]))
+        for day in days:
+            landed = [lake.read(table, day, _READ) for table in parsed if lake.exists(table, day)]
+            rows = resolve((row for table in landed for row in table.to_pylist()), known)
+            # What a day's records are depends on every earlier day; the rows themselves say whether that changed.
+            digest = hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
+            table = pa.Table.from_pylist(rows, schema=IDENTITY.schema)
+            write = lake.update(_TABLE, lambda table=table: table, version=version, inputs={"rows": digest}, day=day)  # type: ignore[misc]
+            methods = {"methods": dict(Counter(row["method"] for row in rows))}
+            context.add_asset_metadata(write_metadata(write, lake) | methods, partition_key=day)
+
+    return identity
+
+
+_READ = ["titles", "reviews", "signals"]
+
+
+def _earlier(lake: Lake, first: str) -> list[dict[str, object]]:
+    """The identity rows of all days before one, earliest day first."""
+    files = [str(lake.path(_TABLE, day)) for day in lake.days(_TABLE) if day < first]
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        rows = connection.from_parquet(files, hive_partitioning=True).order("day, source, source_id").to_arrow_table()
+    found: list[dict[str, object]] = rows.select(IDENTITY.schema.names).to_pylist()
+    return found

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, dbt_assets
 
 from trending_assets.assets.cleaned.manifest import MANIFEST, PROJECT
+from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
@@ -24,13 +25,23 @@ from trending_assets.storage.lake import Lake
 MODELS = ("stg_titles", "stg_reviews", "stg_signals", "titles", "reviews", "daily_activity")
 
 
+# What dbt's models call the parsed records of all sources.
+_PARSED = dg.AssetKey(["parsed", "records"])
+
+
 class _Translator(DagsterDbtTranslator):
-    """Gives dbt's models the names, owner and kinds that every asset has."""
+    """Gives dbt's models the names, owner and kinds that every asset has, and every source's records as input."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        super().__init__()
+        self._parsed = [dg.AssetDep(dg.AssetKey(["parsed", source.name])) for source in sources]
 
     def get_asset_spec(self, manifest: Any, unique_id: str, project: Any) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
+        deps = [d for dep in spec.deps for d in (self._parsed if dep.asset_key == _PARSED else [dep])]
         return spec.replace_attributes(
             key=spec.key if spec.key.has_prefix(["parsed"]) else dg.AssetKey(spec.key.path[-1]),
+            deps=deps,
             group_name="cleaned",
             owners=[OWNER],
             kinds={"dbt", "duckdb", "parquet"},
@@ -38,14 +49,23 @@ class _Translator(DagsterDbtTranslator):
         )
 
 
-@dbt_assets(
-    manifest=json.loads(MANIFEST.read_text()),
-    name="cleaned_tables",
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    dagster_dbt_translator=_Translator(),
-)
-def cleaned_tables(context: dg.AssetExecutionContext, home: HomeResource) -> Iterator[Any]:
+def cleaned_tables(sources: Iterable[Source]) -> dg.AssetsDefinition:
+    """The tables over the parsed records of all sources."""
+
+    @dbt_assets(
+        manifest=json.loads(MANIFEST.read_text()),
+        name="cleaned_tables",
+        partitions_def=DAILY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        dagster_dbt_translator=_Translator(sources),
+    )
+    def tables(context: dg.AssetExecutionContext, home: HomeResource) -> Iterator[Any]:
+        yield from _run(context, home)
+
+    return tables
+
+
+def _run(context: dg.AssetExecutionContext, home: HomeResource) -> Iterator[Any]:
     """Runs dbt once over all days of the run and swaps its files in after every test has passed.
 
     dbt writes into a folder of its own, since DuckDB's writes are not atomic; a run that is killed, or whose

@@ -47,6 +47,9 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
         titles = lake.read("titles", day, ["title_id", "title", "plot", "kind", "year", "arrived_at"])
         rows = []
         for row in titles.to_pylist():
+            # Nothing can be told from a name alone.
+            if row["plot"] is None:
+                continue
             features = title_features(row["title"], row["plot"], row["kind"], row["year"])
             rows.append(
                 {

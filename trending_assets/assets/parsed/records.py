@@ -1,76 +1,105 @@
-"""``parsed/sample`` and ``quarantine``: what became of each of the sample's documents."""
+"""``parsed/<source>``, what became of each document; and ``quarantine``, the documents that could not be used."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
+import pyarrow as pa
 
 from trending_assets.domain.catalog.records import PARSED, QUARANTINE
 from trending_assets.ingest.documents import parse_documents, quarantined, read_documents
-from trending_assets.ingest.sample_parser import parse
+from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, record_schema, write_days
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 
-_CODE = code_version(
-    "trending_assets.ingest.documents", "trending_assets.ingest.sample", "trending_assets.ingest.sample_parser",
-    "trending_assets.ingest.sample_labels", __name__,
-    "trending_assets.domain.catalog", "trending_assets.domain.text.cleaning",
-)  # fmt: skip
+_RECORDS = ("titles", "reviews", "signals")
+_CODE = ("trending_assets.ingest.documents", "trending_assets.ingest.records", "trending_assets.domain.catalog")
 
 
-@dg.asset(
-    key=["parsed", "sample"],
-    deps=[dg.AssetKey(["raw", "sample"])],
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=_CODE,
-    group_name="parsed",
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    description="What became of each document: titles, reviews and signals, or why there are none.",
-    metadata=record_schema(PARSED),
-)
-def parsed_sample(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-    """Parsed documents of each day, one row a document."""
-    lake = home.lake
+def parsed_assets(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
+    """One asset a source."""
+    return [_parsed(source) for source in sources]
 
-    def outcomes(day: str) -> dict[str, int]:
-        table = lake.read("parsed/sample", day, ["outcome", "titles", "reviews", "signals"])
-        counts = Counter(table["outcome"].to_pylist())
-        records = {name: sum(map(len, table[name].to_pylist())) for name in ("titles", "reviews", "signals")}
-        return {name: counts[name] for name in ("kept", "duplicate", "quarantined")} | records
 
-    write_days(
-        context,
-        lake,
-        "parsed/sample",
-        build=lambda day: parse_documents(read_documents(lake.read("raw/sample", day)), parse),
-        inputs=lambda day: lake.input_hashes("raw/sample", [day]),
-        describe=outcomes,
+def _parsed(source: Source) -> dg.AssetsDefinition:
+    raw, table = f"raw/{source.name}", f"parsed/{source.name}"
+
+    @dg.asset(
+        key=["parsed", source.name],
+        deps=[dg.AssetKey(["raw", source.name])],
+        partitions_def=DAILY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=code_version(__name__, "trending_assets.domain.text", *_CODE, *source.modules),
+        group_name="parsed",
+        owners=[OWNER],
+        kinds={"python", "parquet"},
+        description="What became of each document: titles, reviews and signals, or why there are none.",
+        metadata=record_schema(PARSED),
     )
+    def parsed(context: dg.AssetExecutionContext, home: HomeResource) -> None:
+        lake = home.lake
+
+        def outcomes(day: str) -> dict[str, int]:
+            rows = lake.read(table, day, ["outcome", *_RECORDS])
+            counts = Counter(rows["outcome"].to_pylist())
+            records = {name: pa.compute.sum(pa.compute.list_value_length(rows[name])).as_py() or 0 for name in _RECORDS}
+            return {name: counts[name] for name in ("kept", "duplicate", "quarantined")} | records
+
+        write_days(
+            context,
+            lake,
+            table,
+            build=lambda day: parse_documents(read_documents(lake.read(raw, day)), source.parse, home.pseudonym),
+            inputs=lambda day: lake.input_hashes(raw, [day]),
+            describe=outcomes,
+        )
+
+    return parsed
 
 
-@dg.asset(
-    key="quarantine",
-    deps=[dg.AssetKey(["raw", "sample"]), dg.AssetKey(["parsed", "sample"])],
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version(__name__, "trending_assets.ingest.documents", "trending_assets.domain.catalog.records"),
-    group_name="parsed",
-    owners=[OWNER],
-    kinds={"python", "parquet"},
-    description="Documents that could not be used, whole, each with the reason and where it came from.",
-    metadata=record_schema(QUARANTINE),
-)
-def quarantine(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-    """Quarantined documents of each day."""
-    lake = home.lake
-    write_days(
-        context,
-        lake,
-        "quarantine",
-        build=lambda day: quarantined(read_documents(lake.read("raw/sample", day)), lake.read("parsed/sample", day)),
-        inputs=lambda day: lake.input_hashes("raw/sample", [day]) | lake.input_hashes("parsed/sample", [day]),
-        describe=lambda day: {"reasons": dict(Counter(lake.read("quarantine", day)["reason"].to_pylist()))},
+def quarantine_asset(sources: Sequence[Source]) -> dg.AssetsDefinition:
+    """The quarantine of all sources."""
+    names = [source.name for source in sources]
+
+    @dg.asset(
+        key="quarantine",
+        deps=[dg.AssetKey([stage, name]) for name in names for stage in ("raw", "parsed")],
+        partitions_def=DAILY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=code_version(__name__, *_CODE),
+        group_name="parsed",
+        owners=[OWNER],
+        kinds={"python", "parquet"},
+        description="Documents that could not be used, whole, each with the reason and where it came from.",
+        metadata=record_schema(QUARANTINE),
     )
+    def quarantine(context: dg.AssetExecutionContext, home: HomeResource) -> None:
+        lake = home.lake
+
+        def landed(day: str) -> list[str]:
+            return [name for name in names if lake.exists(f"parsed/{name}", day)]
+
+        def build(day: str) -> pa.Table:
+            held = [
+                quarantined(read_documents(lake.read(f"raw/{name}", day)), lake.read(f"parsed/{name}", day))
+                for name in landed(day)
+            ]
+            return pa.concat_tables([QUARANTINE.schema.empty_table(), *held])
+
+        write_days(
+            context,
+            lake,
+            "quarantine",
+            build=build,
+            inputs=lambda day: {
+                key: digest
+                for name in landed(day)
+                for stage in ("raw", "parsed")
+                for key, digest in lake.input_hashes(f"{stage}/{name}", [day]).items()
+            },
+            describe=lambda day: {"reasons": dict(Counter(lake.read("quarantine", day)["reason"].to_pylist()))},
+        )
+
+    return quarantine

@@ -1,25 +1,30 @@
-"""The sample as an external asset: what it is, where it comes from and under which licence."""
+"""``source/<name>``: each source as an external asset, with what its data card says."""
+
+from collections.abc import Iterable
 
 import dagster as dg
 
 from trending_assets.domain.catalog.records import DOCUMENT
-from trending_assets.ingest.sample import FIRST_DAY, REPLAY_DAYS, WHEELS
+from trending_assets.ingest.source import Source
 from trending_assets.resources.daily import OWNER, record_schema
 
-source_sample = dg.AssetSpec(
-    key=dg.AssetKey(["source", "sample"]),
-    group_name="sources",
-    owners=[OWNER],
-    kinds={"python"},
-    description=(
-        "Films, plots and reviews out of pinned PyPI wheels, and TV shows described for this project. "
-        f"Real texts, replayed over {REPLAY_DAYS} days from {FIRST_DAY}: arrival times are a replay."
-    ),
-    metadata={
-        **record_schema(DOCUMENT),
-        "data_card": "docs/data-cards/sample.md",
-        "first_day": FIRST_DAY.isoformat(),
-        "days": REPLAY_DAYS,
-        **{wheel.package: f"{wheel.version}, sha-256 {wheel.sha256}" for wheel in WHEELS},
-    },
-)
+
+def external_assets(sources: Iterable[Source]) -> list[dg.AssetSpec]:
+    """One external asset a source."""
+    return [
+        dg.AssetSpec(
+            key=dg.AssetKey(["source", source.name]),
+            group_name="sources",
+            owners=[OWNER],
+            kinds={"python"},
+            description=f"{source.card.title}: {source.card.origin}",
+            metadata={
+                **record_schema(DOCUMENT),
+                "data_card": f"docs/data-cards/{source.name}.md",
+                "licence": source.card.licence,
+                "personal_data": source.card.personal_data,
+                "hosts": ", ".join(sorted(source.politeness.hosts)) if source.politeness else "none is asked",
+            },
+        )
+        for source in sources
+    ]

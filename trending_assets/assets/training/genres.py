@@ -1,11 +1,12 @@
 """``genre_training_set``: labelled titles with the features that were known when they arrived."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
 
+from trending_assets.domain.catalog.labels import in_order
 from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
 from trending_assets.domain.genres.datasets import splits
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FEATURE_SERVICE = "genre_text_embedding_v1"
 TABLE = "genre_training_set"
-_INPUTS = ("titles", "title_text", "title_embedding")
+_INPUTS = ("stg_titles", "title_text", "title_embedding")
 _SCHEMA = pa.schema(
     [
         pa.field("title_id", pa.string(), False),
@@ -87,8 +88,18 @@ def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
 
 
 def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
-    columns = ["title_id", "arrived_at", "genres", "label_coverage", "document_sha256"]
-    frame: pd.DataFrame = lake.read_days("titles", days, columns).to_pandas().sort_values(["title_id", "arrived_at"])
-    newest = frame.drop_duplicates("title_id", keep="last", ignore_index=True)
+    columns = ["title_id", "source", "source_id", "arrived_at", "genres", "label_coverage", "plot", "document_sha256"]
+    frame: pd.DataFrame = lake.read_days("stg_titles", days, columns).to_pandas()
+    frame = frame.sort_values(["title_id", "arrived_at", "source", "source_id"])
+    described = set(frame.loc[frame["plot"].notna(), "title_id"])
+    newest = frame[frame["title_id"].isin(described)].drop_duplicates(["title_id", "source", "source_id"], keep="last")
+    merged = newest.groupby("title_id", as_index=False).agg(
+        {"genres": _union, "label_coverage": _union, "arrived_at": "last", "document_sha256": "last"}
+    )
     # A label is known from the moment its record arrived, and so are the features it may be learned from.
-    return newest.rename(columns={"arrived_at": "event_timestamp"})
+    return merged.rename(columns={"arrived_at": "event_timestamp"})
+
+
+def _union(lists: "pd.Series[Any]") -> list[str]:
+    # What one source cannot express, another may know.
+    return in_order(slug for slugs in lists for slug in slugs)

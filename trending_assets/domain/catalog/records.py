@@ -78,9 +78,14 @@ TITLE = Record(
         Column("countries", STRINGS, "Countries of origin, ISO 3166-1; one that is no more by its name."),
         Column("genres", STRINGS, "Genres, as slugs of the taxonomy."),
         Column("label_coverage", STRINGS, "Slugs that the source can express; any other is unknown."),
-        Column("plot", pa.string(), "What it is about; cleaned text."),
+        Column("plot", pa.string(), "What it is about; cleaned text.", nullable=True),
         Column("runtime_minutes", pa.int32(), "Running time in minutes.", nullable=True),
         Column("imdb_id", pa.string(), "IMDb id.", nullable=True),
+        Column(
+            "external_ids",
+            pa.list_(pa.struct([("catalogue", pa.string()), ("id", pa.string())])),
+            "Its ids in other catalogues.",
+        ),
         Column(
             "matches",
             pa.list_(pa.struct([("source_id", pa.string()), ("method", pa.string()), ("confidence", pa.float64())])),
@@ -95,7 +100,7 @@ REVIEW = Record(
     "What one person wrote about a title. Personal data does not get this far.",
     (
         Column("source", pa.string(), "Name of the source."),
-        Column("review_id", pa.string(), "Stable id: source and a hash of title and text."),
+        Column("review_id", pa.string(), "Stable id: a hash of source, title, pseudonym and text."),
         Column("source_title_id", pa.string(), "The reviewed title's id at the source."),
         Column("imdb_id", pa.string(), "The reviewed title's IMDb id.", nullable=True),
         Column("author_hash", pa.string(), "Pseudonym of the author.", nullable=True),
@@ -104,6 +109,8 @@ REVIEW = Record(
         Column("rating", pa.float64(), "Rating from 0 to 10.", nullable=True),
         Column("rating_raw", pa.string(), "The rating as the source writes it.", nullable=True),
         Column("verdict", pa.string(), "`fresh` or `rotten`, where the source says so.", nullable=True),
+        Column("flags", STRINGS, "What speaks against it: `empty`, `spam`…; none for most."),
+        Column("near_duplicate_of", pa.string(), "The day's first review that it nearly repeats.", nullable=True),
         *_ORIGIN,
     ),
 )
@@ -144,8 +151,12 @@ IDENTITY = Record(
         Column("source", pa.string(), "Name of the source."),
         Column("source_id", pa.string(), "The record's id at the source."),
         Column("title_id", pa.string(), "The title."),
-        Column("method", pa.string(), "`imdb id`, `first seen`, or how a match by name was made."),
+        Column("method", pa.string(), "`imdb id`, `external id`, `first seen`, or how a match by name was made."),
         Column("confidence", pa.float64(), "How sure it is, from 0 to 1."),
+        Column("kind", pa.string(), "`movie` or `show`, where the record describes the title.", nullable=True),
+        Column("year", pa.int32(), "Year of release or of the first broadcast, as described.", nullable=True),
+        Column("runtime_minutes", pa.int32(), "Running time in minutes, as described.", nullable=True),
+        Column("keys", STRINGS, "What the title can be found by: its ids and, with its kind, its names."),
         Column("arrived_at", TIMESTAMP, "When the record that says so was received."),
         Column("document_sha256", pa.string(), "SHA-256 of the payload that says so."),
     ),
@@ -171,7 +182,11 @@ CATALOG = Record(
     "A title as it stands at the newest landed day.",
     (
         Column("title_id", pa.string(), "The title."),
-        *(column for column in TITLE.columns if column.name not in {"imdb_id", "matches", *(c.name for c in _ORIGIN)}),
+        *(
+            column
+            for column in TITLE.columns
+            if column.name not in {"imdb_id", "external_ids", "matches", *(c.name for c in _ORIGIN)}
+        ),
         Column("sources", pa.list_(pa.struct([("source", pa.string()), ("source_id", pa.string())])), "Its records."),
         Column("aliases", STRINGS, "Other ids that lead to this title."),
         Column("arrived_at", TIMESTAMP, "When its newest record was received."),

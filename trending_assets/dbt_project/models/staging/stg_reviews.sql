@@ -2,7 +2,7 @@
 
 with parsed as (
     select day, unnest(reviews) as review
-    from {{ landed(source('parsed', 'sample'), 'parsed/sample') }}
+    from {{ landed(source('parsed', 'records'), 'parsed/*') }}
 ),
 
 identity as (
@@ -22,6 +22,8 @@ select
     parsed.review.rating,
     parsed.review.rating_raw,
     parsed.review.verdict,
+    parsed.review.flags,
+    parsed.review.near_duplicate_of,
     parsed.review.event_time,
     parsed.review.arrived_at,
     parsed.review.document_sha256

@@ -2,7 +2,7 @@
 
 with parsed as (
     select day, unnest(signals) as signal
-    from {{ landed(source('parsed', 'sample'), 'parsed/sample') }}
+    from {{ landed(source('parsed', 'records'), 'parsed/*') }}
 ),
 
 identity as (

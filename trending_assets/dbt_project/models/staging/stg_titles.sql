@@ -2,7 +2,7 @@
 
 with parsed as (
     select day, unnest(titles) as title
-    from {{ landed(source('parsed', 'sample'), 'parsed/sample') }}
+    from {{ landed(source('parsed', 'records'), 'parsed/*') }}
 ),
 
 identity as (
@@ -27,6 +27,7 @@ select
     parsed.title.plot,
     parsed.title.runtime_minutes,
     parsed.title.imdb_id,
+    parsed.title.external_ids,
     parsed.title.event_time,
     parsed.title.arrived_at,
     parsed.title.document_sha256

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints the project beside its peer, measured in one run."""
