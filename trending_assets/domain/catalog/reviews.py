@@ -22,8 +22,8 @@ from trending_assets.domain.text.duplicates import near_duplicates
 from trending_assets.domain.text.language import detect_languages
 from trending_assets.domain.text.spam import flags
 
-# Rows that are read at once: enough to keep Arrow busy, few enough to share among threads.
-_CHUNK = 16_384
+# Rows that a thread reads at once. Threads wait for the interpreter at every hand-over, so they are many.
+_CHUNK = 65_536
 
 _Integers = npt.NDArray[np.int64]
 

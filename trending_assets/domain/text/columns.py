@@ -27,7 +27,9 @@ def read_texts(texts: pa.Array) -> pa.Array:
 
 def _read_picked(texts: pa.Array) -> pa.Array:
     tidy = pc.replace_substring_regex(texts, BLOCK_TAG, " ")
-    tidy = _where(pc.match_substring_regex(tidy, "<"), tidy, lambda some: pc.replace_substring_regex(some, INLINE_TAG, ""))
+    tidy = _where(
+        pc.match_substring_regex(tidy, "<"), tidy, lambda some: pc.replace_substring_regex(some, INLINE_TAG, "")
+    )
     tidy = _where(pc.match_substring_regex(tidy, "&"), tidy, _unescaped)
     tidy = pc.replace_substring_regex(tidy, " {2,}|[ \t\r\n]*[\t\r\n][ \t\r\n]*", " ")
     tidy = pc.utf8_trim(tidy, " ")

@@ -1,8 +1,9 @@
 """The language of texts, where one can be sure.
 
 Nearly all reviews are in English, and English gives itself away by its small words: such texts are known without
-lingua, which reads about a thousand short texts a second. On the reviews of Rotten Tomatoes and IMDb that
-``benchmarks/cleaning.py`` reads, lingua agrees with every one of the shortcut's answers.
+lingua, which reads about a thousand short texts a second and needs half a gigabyte. Measured on reviews of Rotten
+Tomatoes and IMDb: 83 and 99 of 100 are known by their words, and of 1,500 of these lingua called none anything else;
+what lingua answers for the rest is the same for their first 120 characters as for all.
 """
 
 import re
@@ -20,7 +21,7 @@ LANGUAGES = (
     "nl", "pl", "pt", "ro", "ru", "sv", "ta", "te", "th", "tr", "uk", "vi", "zh",
 )  # fmt: skip
 
-# What lingua reads of a text: longer ones are surer, but no other answer came of more.
+# Characters that lingua reads of a text.
 _READ = 120
 # Below this many letters lingua is right on English reviews in 62 to 95 of 100 cases, above it in 99.
 _LETTERS = 30
