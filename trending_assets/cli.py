@@ -276,6 +276,19 @@ def sql(
             sys.stdout.write(frame.to_csv(index=False) if output == "csv" else lines)
 
 
+@app.command("data-docs")
+def data_docs(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+) -> None:
+    """Publishes what Great Expectations finds of the days as pages."""
+    from trending_assets.checks.data_docs import publish_data_docs
+    from trending_assets.partitions import days_between
+    from trending_assets.storage.home import Home
+
+    console.print(publish_data_docs(Home(_settings().home), days_between(first.date(), last.date())))
+
+
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Says which versions are installed, and of each integration whether it is live, local or off, and why."""

@@ -13,8 +13,8 @@ from trending_assets.assets.parsed import exploration, records
 from trending_assets.assets.raw import documents
 from trending_assets.assets.sources import external
 from trending_assets.assets.training import genres as training_set
-from trending_assets.automation import jobs, sensors
-from trending_assets.checks import accounting, expectations, training
+from trending_assets.automation import jobs, schedules, sensors
+from trending_assets.checks import accounting, expectations, freshness, training, volume
 from trending_assets.ingest.registry import SOURCES, source_named
 from trending_assets.ingest.source import Source
 from trending_assets.resources.home import HomeResource
@@ -60,14 +60,18 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
         "home": HomeResource(folder=str(settings.home)),
         **source_resources(sources, settings.home, full_sample=settings.full_sample, contact=settings.contact),
     }
+    fresh = freshness.freshness_checks(sources, switched_on)
     return dg.Definitions(
         assets=[asset for group in _assets(sources).values() for asset in group],
         asset_checks=[
             *accounting.documents_accounted_for(sources),
             accounting.quarantine_is_complete(sources),
+            *volume.volume_checks(sources),
+            *fresh,
             *dg.load_asset_checks_from_modules([expectations, training]),
         ],
-        jobs=[jobs.ingest(switched_on), jobs.features, jobs.retrain, jobs.rollback],
+        jobs=[jobs.ingest(switched_on), jobs.features, jobs.retrain, jobs.rollback, jobs.freshness(fresh)],
+        schedules=[schedules.freshness],
         sensors=[sensors.features_on_landing, sensors.retrain_on_new_partitions, sensors.dead_runs],
         resources=resources | dict(overrides or {}),
         # A step in a process of its own costs two seconds; runs are the unit of parallelism.

@@ -10,7 +10,7 @@ from trending_assets.resources.home import HomeResource
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-INGEST = "ingest"
+INGEST, FRESHNESS = "ingest", "freshness"
 
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
@@ -35,6 +35,15 @@ retrain = dg.define_asset_job(
     selection=dg.AssetSelection.groups("training", "models"),
     description="Trains every genre model on all landed days; the gate decides which one serves.",
 )
+
+
+def freshness(checks: Iterable[dg.AssetChecksDefinition]) -> "UnresolvedAssetJobDefinition":
+    """The job that looks whether sources still land, which a landing itself cannot tell."""
+    return dg.define_asset_job(
+        FRESHNESS,
+        selection=dg.AssetSelection.checks(*checks),
+        description="Judges whether the sources that are switched on still land.",
+    )
 
 
 @dg.op

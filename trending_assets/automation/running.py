@@ -118,7 +118,8 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error
-            while error.cause is not None:
+            # What Dagster says about it says nothing of what happened.
+            while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
                 error = error.cause
             return f"{event.step_key} failed: {error.message.strip()}"
     return "the run failed before its first step"

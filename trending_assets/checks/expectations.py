@@ -17,14 +17,14 @@ from trending_assets.checks.days import checked_days
 from trending_assets.domain.catalog.taxonomy import GENRES, KINDS
 from trending_assets.domain.text.personal import without_contacts
 from trending_assets.resources.home import HomeResource
-from trending_assets.storage.lake import Lake
+from trending_assets.storage.lake import Lake, MissingPartitionError
 
 if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.expectations.expectation import Expectation
 
-_TITLE_ID = r"^(tt\d{7,8}|[a-z0-9_]+:.+)$"
+_TITLE_ID = r"^(?:tt\d{7,8}|[a-z0-9_]+:.+)$"
 _PSEUDONYM = "^[0-9a-f]{16}$"
 _EXAMPLES = 3
 _MOST = 1e15
@@ -37,7 +37,7 @@ class Suite:
     Attributes:
         table: the table.
         keys: the columns that name a row where its values fail.
-        measure: the table's rows, with their ``day`` → the columns that the expectations are about, one row each.
+        measure: a day's rows → the columns that the expectations are about, one row each.
         expectations: what must hold for those columns.
     """
 
@@ -52,10 +52,16 @@ class Suite:
         Raises:
             MissingPartitionError: a day has not landed, or ``days`` is empty.
         """
-        rows = lake.read_days(self.table, days)
-        numbers = [lake.read(self.table, day, [self.keys[0]]).num_rows for day in days]
-        of_rows = [day for day, number in zip(days, numbers, strict=True) for _ in range(number)]
-        return self.measure(rows.append_column("day", pa.array(of_rows, pa.string())))
+        import pandas as pd
+
+        if not days:
+            raise MissingPartitionError(f"{self.table}: no day to look at has landed")
+        # Day by day: texts are large, and what is measured of them is not.
+        frames = [self._of_day(lake, day) for day in days]
+        return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+    def _of_day(self, lake: Lake, day: str) -> "pd.DataFrame":
+        return self.measure(lake.read(self.table, day)).assign(day=day)
 
     @property
     def result_format(self) -> dict[str, Any]:
@@ -68,7 +74,7 @@ class Suite:
 
 
 def _measured_titles(rows: pa.Table) -> "pd.DataFrame":
-    columns = ["day", "title_id", "kind", "year", "runtime_minutes", "imdb_id", "document_sha256"]
+    columns = ["title_id", "kind", "year", "runtime_minutes", "imdb_id", "document_sha256"]
     frame: pd.DataFrame = rows.select(columns).to_pandas()
     genres, coverage = rows["genres"].to_pylist(), rows["label_coverage"].to_pylist()
     return frame.assign(
@@ -102,19 +108,16 @@ def titles_expectations() -> "Sequence[Expectation]":
 
 
 def _measured_reviews(rows: pa.Table) -> "pd.DataFrame":
-    columns = ["day", "review_id", "title_id", "language", "rating", "verdict", "document_sha256"]
+    columns = ["review_id", "title_id", "language", "rating", "verdict", "document_sha256"]
     frame: pd.DataFrame = rows.select(columns).to_pandas()
     texts, flagged = rows["text"].fill_null("").to_pylist(), pc.list_value_length(rows["flags"]).to_pylist()
-    ids = set(zip(frame["day"], frame["review_id"], strict=True))
-    originals = zip(frame["day"], rows["near_duplicate_of"].to_pylist(), strict=True)
+    ids, originals = {None, *frame["review_id"]}, rows["near_duplicate_of"].to_pylist()
     return frame.assign(
         text_length=pc.utf8_length(rows["text"]).to_pandas(),
         unflagged_and_empty=[int(not (text or flags)) for text, flags in zip(texts, flagged, strict=True)],
         contacts_in_text=[int(without_contacts(text) != text) for text in texts],
-        author_without_pseudonym=_as_numbers(
-            pc.invert(pc.match_substring_regex(rows["author_hash"], "^[0-9a-f]{16}$"))
-        ),
-        original_is_missing=[int(key[1] is not None and key not in ids) for key in originals],
+        author_without_pseudonym=_as_numbers(pc.invert(pc.match_substring_regex(rows["author_hash"], _PSEUDONYM))),
+        original_is_missing=[int(original not in ids) for original in originals],
         happened_after_arrival=_happened_after_arrival(rows),
     )
 
@@ -143,7 +146,7 @@ def reviews_expectations() -> "Sequence[Expectation]":
 
 
 def _measured_signals(rows: pa.Table) -> "pd.DataFrame":
-    columns = ["day", "title_id", "source", "source_title_id", "name", "value", "event_time", "document_sha256"]
+    columns = ["title_id", "source", "source_title_id", "name", "value", "event_time", "document_sha256"]
     frame: pd.DataFrame = rows.select(columns).to_pandas()
     name, value = frame["name"], frame["value"]
     return frame.assign(

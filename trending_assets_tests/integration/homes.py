@@ -14,6 +14,8 @@ from trending_assets.automation.pipeline import Pipeline
 from trending_assets.automation.running import open_instance
 from trending_assets.definitions import build_defs
 from trending_assets.ingest.documents import DocumentSource
+from trending_assets.ingest.registry import SOURCES
+from trending_assets.ingest.source import Source
 from trending_assets.resources.home import HomeResource
 from trending_assets.storage.atomic import exclusively
 from trending_assets.storage.home import Home
@@ -28,11 +30,15 @@ class SmallHome:
 
     Attributes:
         folder: the home.
-        source: gives the documents.
+        source: gives the documents of the sample.
+        others: gives the documents of other sources, by their names.
+        sources: the registry.
     """
 
     folder: Path
     source: DocumentSource = field(default_factory=small_source)
+    others: Mapping[str, object] = field(default_factory=dict)
+    sources: Sequence[Source] = SOURCES
 
     @property
     def lake(self) -> Lake:
@@ -47,7 +53,8 @@ class SmallHome:
     @cached_property
     def definitions(self) -> dg.Definitions:
         """The real graph over this home and source."""
-        return build_defs({"sample": self.source, "home": HomeResource(folder=str(self.folder))})
+        resources = {"sample": self.source, "home": HomeResource(folder=str(self.folder)), **self.others}
+        return build_defs(resources, self.sources)
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
@@ -65,6 +72,11 @@ class SmallHome:
         """Computes days in one run as the command line does, and returns the run's id."""
         with self.instance() as instance:
             return self._pipeline(instance).backfill(days, group)
+
+    def ingest(self, source: Source, days: Sequence[str], url: str | None = None) -> str:
+        """Lands days of a source, or one of its pages, as the command line does."""
+        with self.instance() as instance:
+            return self._pipeline(instance).ingest(source, days, url)
 
     def _pipeline(self, instance: dg.DagsterInstance) -> Pipeline:
         return Pipeline(self.definitions, instance, self.folder, lambda step, state, seconds: None)

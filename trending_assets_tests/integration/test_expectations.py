@@ -34,22 +34,22 @@ def _stopped(home: SmallHome, finished: SmallHome) -> None:
 
 
 @pytest.fixture(scope="module")
-def short_plot(finished: SmallHome, tmp_path_factory: pytest.TempPathFactory) -> SmallHome:
-    """A home in which a title landed whose plot is too short to be one."""
-    bad = film_document(NEW_DAY, 700_001, "A Short Story", "Dull.", ["Drama"])
+def long_plot(finished: SmallHome, tmp_path_factory: pytest.TempPathFactory) -> SmallHome:
+    """A home in which a title landed whose plot is too long to be one."""
+    bad = film_document(NEW_DAY, 700_001, "A Long Story", "Dull. " * 9_000, ["Drama"])
     source = small_source().adding(NEW_DAY, [bad])
-    home = finished.copied_to(tmp_path_factory.mktemp("short plot") / "home", source)
+    home = finished.copied_to(tmp_path_factory.mktemp("long plot") / "home", source)
     with pytest.raises(RunFailedError, match=r"titles_meet_expectations of titles failed: .*plot"):
         home.run("ingest", [NEW_DAY])
     return home
 
 
-def test_titles_that_break_an_expectation_go_no_further(short_plot: SmallHome, finished: SmallHome) -> None:
-    _stopped(short_plot, finished)
+def test_titles_that_break_an_expectation_go_no_further(long_plot: SmallHome, finished: SmallHome) -> None:
+    _stopped(long_plot, finished)
 
 
-def test_the_next_good_landing_of_a_day_is_taken(short_plot: SmallHome, tmp_path: Path) -> None:
-    mended = short_plot.copied_to(tmp_path / "home", replace(small_source(), state="small-2"))
+def test_the_next_good_landing_of_a_day_is_taken(long_plot: SmallHome, tmp_path: Path) -> None:
+    mended = long_plot.copied_to(tmp_path / "home", replace(small_source(), state="small-2"))
     mended.run("ingest", [NEW_DAY])
     requests, _ = _requests(mended, features_on_landing)
     assert [request.partition_key for request in requests] == [NEW_DAY]

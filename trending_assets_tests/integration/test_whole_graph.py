@@ -99,7 +99,8 @@ def test_all_blocking_checks_are_there_and_passed(finished: SmallHome, instance:
     graph = finished.definitions.resolve_asset_graph()
     keys = {key for key in graph.asset_check_keys if not _unasked(key.asset_key)}
     blocking = {key for key in keys if graph.get_check_spec(key).blocking}
-    assert blocking == keys
+    # How much landed and how lately warns; it makes nothing of what landed wrong.
+    assert {key.name for key in keys - blocking} == {"is_fresh"}
     assert {(key.asset_key.to_user_string(), key.name) for key in blocking} >= BLOCKING
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
     states = {f"{key.asset_key.to_user_string()}: {key.name}": latest[key].status.value for key in latest}

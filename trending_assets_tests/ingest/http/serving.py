@@ -64,11 +64,12 @@ class Site:
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
     on_request: Callable[[Seen], None] = lambda seen: None
+    hosts: tuple[str, ...] = (API, WWW, IDN)
 
     def __post_init__(self) -> None:
         self.ca = trustme.CA()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(API, WWW, IDN).configure_cert(self._context)
+        self.ca.issue_cert(*self.hosts).configure_cert(self._context)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
