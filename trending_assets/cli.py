@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 models_app = typer.Typer(no_args_is_help=True, help="The model registry.")
 app.add_typer(models_app, name="models")
+quarantine_app = typer.Typer(no_args_is_help=True, help="Documents that could not be used.")
+app.add_typer(quarantine_app, name="quarantine")
 
 # Bound to the real stream: while a run goes on, what its steps print is sent to a log.
 console = Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -203,10 +205,12 @@ def backfill(
     select: Annotated[str | None, typer.Option(help="One group of assets only.")] = None,
 ) -> None:
     """Computes days again or for the first time: raw documents to online features and drift."""
+    from trending_assets.ingest.registry import source_named
     from trending_assets.partitions import days_between
 
-    days = days_between(first.date(), last.date())
-    with _pipeline(_settings()) as pipeline:
+    settings = _settings()
+    days = days_between(first.date(), last.date(), [source_named(name) for name in settings.source_names])
+    with _pipeline(settings) as pipeline:
         number = "1 day" if len(days) == 1 else f"{len(days)} days"
         console.print(f"{number}, {days[0]} to {days[-1]}: {select or 'raw documents to online features'}")
         run_id = pipeline.backfill(days, select)
@@ -223,6 +227,7 @@ def ingest(
     kind: Annotated[Literal["titles", "reviews", "signals"] | None, typer.Option(help="For archive.")] = None,
 ) -> None:
     """Lands documents of a source: days of it, one page, or files that you have; today where no day is named."""
+    from trending_assets.ingest.registry import source_named
     from trending_assets.landing import land_days, land_files, land_page
     from trending_assets.partitions import days_between
 
@@ -236,7 +241,8 @@ def ingest(
                 raise CommandError("archive takes a file or a folder: trending ingest archive PATH")
             land_files(pipeline, console, path, mapping, kind, begin)
         else:
-            land_days(pipeline, console, source, days_between(begin.date(), end.date()))
+            days = days_between(begin.date(), end.date(), [source_named(source)])
+            land_days(pipeline, console, source, days)
 
 
 @app.command()
@@ -311,6 +317,42 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
             for entry in report["integrations"]:
                 table.add_row(entry["name"], entry["state"], entry["why"])
         console.print(table)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    catalogue: Annotated[str | None, typer.Option(help="One catalogue only.")] = None,
+) -> None:
+    """Lists what is in quarantine, by reason."""
+    from trending_assets.quarantine import show_reasons
+    from trending_assets.storage.home import Home
+
+    show_reasons(Home(_settings().home), console, catalogue)
+
+
+@quarantine_app.command("show")
+def quarantine_show(sha256: Annotated[str, typer.Argument(help="The document's hash, or how it begins.")]) -> None:
+    """Says why a document is in quarantine, where it came from, and how it begins."""
+    from trending_assets.quarantine import explain
+    from trending_assets.storage.home import Home
+
+    explain(Home(_settings().home), console, sha256)
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    sources: Annotated[list[str] | None, typer.Argument(help="Sources; all where none is named.")] = None,
+) -> None:
+    """Reads quarantined documents again, after a parser was mended; nothing is fetched."""
+    from trending_assets.quarantine import replay
+
+    with _pipeline(_settings()) as pipeline:
+        done = replay(pipeline, sources or ())
+    for one in done:
+        days = f"{len(one.days)} days read again"
+        console.print(f"{one.source}: {days}, {one.before} in quarantine before, {one.after} now")
+    if not done:
+        console.print("nothing is in quarantine")
 
 
 @models_app.command("list")

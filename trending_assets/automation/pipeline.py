@@ -1,6 +1,6 @@
 """The pipeline from this process: backfills and retraining, on the instance that the UI shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,11 +105,20 @@ class Pipeline:
         Raises:
             RunFailedError: a step or a blocking check failed.
         """
-        own = [dg.AssetKey([stage, source.name]) for stage in ("raw", "parsed", "exploration")]
+        return self._land(source, days, ("raw", "parsed", "exploration"), {VISITED_URL: url} if url else None)
+
+    def parse_again(self, source: Source, days: Sequence[str]) -> str:
+        """Reads what raw holds of days again, and all that is made of it, without fetching; returns the run's id."""
+        return self._land(source, days, ("parsed", "exploration"))
+
+    def _land(
+        self, source: Source, days: Sequence[str], stages: Iterable[str], tags: Mapping[str, str] | None = None
+    ) -> str:
+        own = [dg.AssetKey([stage, source.name]) for stage in stages]
         # Quarantine, identity and the cleaned tables are of all sources.
         shared = [k for k in self._keys_of(jobs.INGEST) if not (k.has_prefix(["raw"]) or k.has_prefix(["parsed"]))]
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        return self.run(job, days, own + sorted(shared), {VISITED_URL: url} if url else None)
+        return self.run(job, days, own + sorted(shared), tags)
 
     def _daily_keys(self) -> set[dg.AssetKey]:
         """From raw documents to online features and drift: what a backfill computes. Training is left to the sensor."""

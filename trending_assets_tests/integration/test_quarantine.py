@@ -1,12 +1,21 @@
 """Nothing that a source gives is lost or let through: bad documents are quarantined whole, and all are counted."""
 
+import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
+from trending_assets.automation.pipeline import Pipeline
 from trending_assets.automation.running import RunFailedError
+from trending_assets.ingest.documents import Document, MalformedRecordError, ParsedDocument
+from trending_assets.ingest.registry import SOURCES, source_named
+from trending_assets.ingest.sample_parser import parse
+from trending_assets.quarantine import NotInQuarantineError, explain, replay, show_reasons
+from trending_assets.storage.home import Home
 from trending_assets_tests.integration.homes import SmallHome, differing
 from trending_assets_tests.integration.planting import rewrite
 from trending_assets_tests.integration.small_source import HISTORY, malformed, small_source
@@ -79,3 +88,37 @@ def test_an_incomplete_quarantine_fails_its_check(finished: SmallHome, tmp_path:
     passed, said = _check_metadata(home, "quarantine", "quarantine_is_complete")
     assert not passed
     assert said["days that differ"] == [BAD_DAY]
+
+
+def test_what_is_in_quarantine_is_listed_and_explained(finished: SmallHome) -> None:
+    said = io.StringIO()
+    console, home = Console(file=said, width=400), Home(finished.folder)
+    show_reasons(home, console)
+    document = next(iter(malformed(BAD_DAY).values()))
+    explain(home, console, document.sha256[:12])
+    for reason, bad in malformed(BAD_DAY).items():
+        assert reason in said.getvalue()
+        assert bad.sha256[:12] in said.getvalue()
+    assert document.url in said.getvalue()
+    with pytest.raises(NotInQuarantineError, match="0000"):
+        explain(home, console, "0000")
+
+
+def test_a_mended_parser_reads_the_quarantined_documents_again(finished: SmallHome, tmp_path: Path) -> None:
+    def mended(document: Document) -> ParsedDocument:
+        try:
+            return parse(document)
+        except MalformedRecordError:
+            return ParsedDocument()
+
+    sample = source_named("sample")
+    copy = finished.copied_to(tmp_path / "home")
+    # Another module is another version of the code.
+    others = [source for source in SOURCES if source.name != "sample"]
+    home = SmallHome(copy.folder, sources=[replace(sample, parse=mended, modules=(*sample.modules, "json")), *others])
+    raw = home.lake.sha256("raw/sample", BAD_DAY)
+    with home.instance() as instance:
+        (done,) = replay(Pipeline(home.definitions, instance, home.folder, lambda step, state, seconds: None))
+    assert (done.source, done.days, done.before, done.after) == ("sample", [BAD_DAY], len(malformed(BAD_DAY)), 0)
+    assert home.lake.read("quarantine", BAD_DAY).num_rows == 0
+    assert home.lake.sha256("raw/sample", BAD_DAY) == raw

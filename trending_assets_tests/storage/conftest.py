@@ -7,7 +7,7 @@ import pytest
 from trending_assets_tests.storage.servers import S3Server, s3_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A running S3 server."""
     with s3_server(tmp_path_factory.mktemp("seaweed")) as server:
