@@ -78,17 +78,13 @@ def read_nodes() -> tuple[dict[str, Node], dict[str, list[str]], str]:
             (f"requests {job_name}" if job_name else "watches runs",),
             launches=min(reached[job_name], key=order.index) if job_name else None,
         )
-    days = {
-        len(spec.partitions_def.get_partition_keys())
-        for spec in definitions.resolve_all_asset_specs()
-        if spec.partitions_def
-    }
+    daily = sum(spec.partitions_def is not None for spec in definitions.resolve_all_asset_specs())
     counts = [
-        f"{assets} assets",
+        # A number of partitions would be another one each day.
+        f"{assets} assets, {daily} of them daily",
         f"{sum(checks.values())} checks",
         f"{len(definitions.jobs or [])} jobs",
         f"{len(sensors)} sensors",
-        f"{max(days, default=0)} daily partitions",
     ]
     return nodes, jobs, "  ·  ".join(counts)
 
