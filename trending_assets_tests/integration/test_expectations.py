@@ -77,14 +77,14 @@ def test_a_genre_that_the_source_cannot_express_stops_a_backfill_before_its_feat
 def test_a_failing_dbt_test_leaves_the_lake_as_it_was(finished: SmallHome, tmp_path: Path) -> None:
     home, day = finished.copied_to(tmp_path / "home"), HISTORY[1]
 
-    def arrive_a_day_late(rows: Rows) -> Rows:
+    def arrive_a_day_early(rows: Rows) -> Rows:
         title = next(title for row in rows for title in row["titles"])
-        title["arrived_at"] += timedelta(days=1)
+        title["arrived_at"] -= timedelta(days=1)
         return rows
 
-    rewrite(home, "parsed/sample", day, arrive_a_day_late)
+    rewrite(home, "parsed/sample", day, arrive_a_day_early)
     before = home.digests()
-    with pytest.raises(RunFailedError, match="arrived_on_its_day"):
+    with pytest.raises(RunFailedError, match="not_arrived_before_its_day"):
         home.run("ingest", [day])
     # What Python computes before dbt may follow what was planted; of what dbt writes nothing has changed.
     changed = {path.split("/")[0] for path in differing(home.digests(), before)}

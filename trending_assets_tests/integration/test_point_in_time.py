@@ -97,12 +97,15 @@ def _write_titles(home: SmallHome, day: str, corpus: Corpus, titles: list[str]) 
     strings = pa.list_(pa.string())
     table = {
         "title_id": pa.array(titles, pa.string()),
+        "source": pa.array(["sample"] * len(titles), pa.string()),
+        "source_id": pa.array(titles, pa.string()),
+        "plot": pa.array(["What it is about."] * len(titles), pa.string()),
         "arrived_at": pa.array([corpus.labels[t] for t in titles], pa.timestamp("us", tz="UTC")),
         "genres": pa.array([["drama"] if int(t[-1]) % 2 else ["comedy"] for t in titles], strings),
         "label_coverage": pa.array([["comedy", "drama"]] * len(titles), strings),
         "document_sha256": pa.array(["0" * 64] * len(titles), pa.string()),
     }
-    home.lake.write("titles", pa.table(table), day=day)
+    home.lake.write("stg_titles", pa.table(table), day=day)
 
 
 def _training_set(folder: Path, corpus: Corpus) -> list[dict[str, Any]]:
