@@ -121,7 +121,11 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
             # What Dagster says about it says nothing of what happened.
             while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
                 error = error.cause
-            return f"{event.step_key} failed: {error.message.strip()}"
+            reasons = [error.message.strip()]
+            while error.cause is not None:
+                error = error.cause
+                reasons.append(error.message.strip())
+            return f"{event.step_key} failed: {', since '.join(reasons)}"
     return "the run failed before its first step"
 
 
