@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def texts() -> tuple[list[str], list[str]]:
 
 def project(raw: Path, clean: Path) -> None:
     """The product's own code."""
-    _write(normalise_reviews(pq.read_table(raw)), clean)
+    _write(clean, normalise_reviews(pq.read_table(raw)))
 
 
 def with_polars(raw: Path, clean: Path) -> None:
@@ -150,7 +150,7 @@ def with_polars(raw: Path, clean: Path) -> None:
         .unique(_KEY, keep="first")
         .sort(_ORDER)
     )
-    _write(frame.to_arrow(), clean)
+    _write(clean, [frame.to_arrow()])
 
 
 def with_pandas(raw: Path, clean: Path) -> None:
@@ -167,21 +167,17 @@ def with_pandas(raw: Path, clean: Path) -> None:
     frame = frame.assign(text=tidy, rating=frame["rating_raw"].map(rated).astype("float64"))
     frame = frame.sort_values("event_time", kind="stable").drop_duplicates(_KEY, keep="first")
     frame = frame.sort_values(_ORDER, na_position="first")
-    _write(pa.Table.from_pandas(frame, preserve_index=False), clean)
+    _write(clean, [pa.Table.from_pandas(frame, preserve_index=False)])
 
 
 ENGINES = {"project": project, "polars": with_polars, "pandas": with_pandas}
 
 
-def _write(table: pa.Table, clean: Path) -> None:
+def _write(clean: Path, tables: Iterable[pa.Table]) -> None:
     dictionaries = [name for name in CLEAN.names if name not in {"text", "event_time"}]
-    pq.write_table(
-        table.select(CLEAN.names).cast(CLEAN),
-        clean,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=dictionaries,
-    )
+    with pq.ParquetWriter(clean, CLEAN, compression="zstd", compression_level=1, use_dictionary=dictionaries) as writer:
+        for table in tables:
+            writer.write_table(table.select(CLEAN.names).cast(CLEAN))
 
 
 def measure(engine: str, raw: Path, clean: Path) -> dict[str, Any]:

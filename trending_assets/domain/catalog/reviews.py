@@ -5,7 +5,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from typing import Any
@@ -24,11 +24,13 @@ from trending_assets.domain.text.spam import flags
 
 # Rows that a thread reads at once. Threads wait for the interpreter at every hand-over, so they are many.
 _CHUNK = 65_536
+_SLICES = 4
+_LARGEST = 2**62
 
 _Integers = npt.NDArray[np.int64]
 
 
-def normalise_reviews(table: pa.Table) -> pa.Table:
+def normalise_reviews(table: pa.Table) -> Iterator[pa.Table]:
     """Reviews with their texts cleaned and their ratings from 0 to 10, each once, in a fixed order.
 
     Reviews with the same source, title, author and cleaned text are one; the earliest stays, the first of equally
@@ -38,18 +40,18 @@ def normalise_reviews(table: pa.Table) -> pa.Table:
         table: the columns ``source``, ``source_title_id``, ``author``, ``text``, ``rating_raw``, ``rating_scale`` and
             ``event_time``; any others are carried along.
 
-    Returns:
-        The same columns, with ``rating`` in the place of ``rating_scale``.
+    Yields:
+        The same columns, with ``rating`` in the place of ``rating_scale``, some rows at a time: while they are
+        written, the next ones are gathered.
     """
     cleaned = _cleaned(table)
     source, title, author = (_ranks(cleaned[name]) for name in ("source", "source_title_id", "author"))
-    time = cleaned["event_time"].cast(pa.int64()).to_numpy()
-    # Two keys in one number sort twice as fast.
-    title += source * (title.max(initial=0) + 1)
-    signed = title * (author.max(initial=0) + 1) + author
-    kept = _first_of_each((signed,), time, cleaned["text"])
-    order = _in_order((title[kept], time[kept], author[kept]), cleaned["text"], kept)
-    return cleaned.take(pa.array(order))
+    time, text = cleaned["event_time"].cast(pa.int64()).to_numpy(), cleaned["text"]
+    length = pc.binary_length(text).to_numpy()
+    kept = _first_of_each(_packed(source, title, author, length), time, text)
+    order = _in_order(_packed(source[kept], title[kept], time[kept]), author, text, kept)
+    with ThreadPoolExecutor(1) as pool:
+        yield from pool.map(lambda rows: cleaned.take(pa.array(rows)), np.array_split(order, _SLICES))
 
 
 def finish_reviews(rows: Sequence[dict[str, Any]], pseudonym: Callable[[str, str], str]) -> list[dict[str, Any]]:
@@ -120,12 +122,27 @@ def _ranks(column: pa.ChunkedArray) -> _Integers:
     return np.asarray(ranks[encoded.indices.to_numpy()])
 
 
-def _first_of_each(keys: tuple[_Integers, ...], time: _Integers, text: pa.ChunkedArray) -> _Integers:
-    """The rows that no earlier one with the same keys and text precedes."""
-    keys = (pc.binary_length(text).to_numpy(), *keys)
-    order = np.lexsort(keys)
+def _packed(*keys: _Integers) -> _Integers:
+    """One number for each row, in the order of the keys: one number is sorted eight times as fast as two."""
+    packed, size = np.zeros(len(keys[0]), dtype=np.int64), 1
+    for key in keys:
+        lowest, highest = (int(key.min()), int(key.max())) if len(key) else (0, 0)
+        span = highest - lowest + 1
+        if size * span > _LARGEST:
+            # As ranks any two keys fit.
+            distinct, packed = np.unique(packed, return_inverse=True)
+            values, key = np.unique(key, return_inverse=True)  # noqa: PLW2901
+            size, lowest, span = len(distinct), 0, len(values)
+        packed = packed * span + (key - lowest)
+        size *= span
+    return packed
+
+
+def _first_of_each(keys: _Integers, time: _Integers, text: pa.ChunkedArray) -> _Integers:
+    """The rows that no earlier one with the same key and text precedes."""
+    order = np.argsort(keys)
     # Only rows that agree in all that is cheap to compare may agree in text.
-    tied, group = _ties(order, keys)
+    tied, group = _ties(keys[order])
     rows, group = order[tied], group[tied]
     by_time = np.lexsort((rows, time[rows]))
     rows, group = rows[by_time], group[by_time]
@@ -139,20 +156,21 @@ def _first_of_each(keys: tuple[_Integers, ...], time: _Integers, text: pa.Chunke
     return np.flatnonzero(kept)
 
 
-def _in_order(keys: tuple[_Integers, ...], text: pa.ChunkedArray, rows: _Integers) -> _Integers:
-    """The rows sorted by their keys, and by text where those agree."""
-    order = np.lexsort(keys[::-1])
-    tied, group = _ties(order, keys)
-    texts = pa.table({"group": group[tied], "text": text.take(pa.array(rows[order[tied]]))})
-    by_text = pc.sort_indices(texts, [("group", "ascending"), ("text", "ascending")])
-    order[tied] = order[tied][by_text.to_numpy()]
+def _in_order(keys: _Integers, author: _Integers, text: pa.ChunkedArray, rows: _Integers) -> _Integers:
+    """The rows sorted by their keys, and by author and text where those agree."""
+    order = np.argsort(keys)
+    tied, group = _ties(keys[order])
+    among = rows[order[tied]]
+    ties = pa.table({"group": group[tied], "author": author[among], "text": text.take(pa.array(among))})
+    by_rest = pc.sort_indices(ties, [(name, "ascending") for name in ties.column_names])
+    order[tied] = order[tied][by_rest.to_numpy()]
     return np.asarray(rows[order])
 
 
-def _ties(order: _Integers, keys: tuple[_Integers, ...]) -> tuple[npt.NDArray[np.bool_], _Integers]:
-    """Which rows of an order by keys agree with a neighbour in all of them, and the number of each row's group."""
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = np.logical_or.reduce([key[order][1:] != key[order][:-1] for key in keys])
+def _ties(keys: _Integers) -> tuple[npt.NDArray[np.bool_], _Integers]:
+    """Which of sorted keys agree with a neighbour, and the number of each key's group."""
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = keys[1:] != keys[:-1]
     tied = ~new
     tied[:-1] |= ~new[1:]
     return tied, np.cumsum(new)

@@ -38,9 +38,12 @@ BLOCK_TAG = rf"</?(?i:{_any(_BLOCK)})(?:[ \t\r\n/][^<>]*)?>"
 # side, or one of four letters.
 _STRANGE = "[^ -~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u203a\u20ac\u2122]"
 _MARKUP = "<[A-Za-z/!]|&#?[A-Za-z0-9]{1,31};"
-UNSETTLED = f"{_STRANGE}|{_MARKUP}|  |^ | $|[^\x00-\x7f]{{2}}|[ŒœÃÂ]"
+BROKEN = "[^\x00-\x7f]{2}|[ŒœÃÂ]"
+UNSETTLED = f"{_STRANGE}|{_MARKUP}|  |^ | $|{BROKEN}"
 # The entities that are most of them. One of these may resolve another, and comes last.
 ENTITIES = {"&quot;": '"', "&#39;": "'", "&lt;": "<", "&gt;": ">", "&amp;": "&"}
+# What stands for quotation marks, dashes and dots in a text of Windows that was read as Latin-1.
+WINDOWS_PUNCTUATION = {chr(n): bytes([n]).decode("windows-1252") for n in (0x85, *range(0x91, 0x98))}
 
 _INLINE_TAG = re.compile(INLINE_TAG)
 _BLOCK_TAG = re.compile(BLOCK_TAG)

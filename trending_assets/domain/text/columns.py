@@ -9,7 +9,15 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trending_assets.domain.text.cleaning import BLOCK_TAG, ENTITIES, INLINE_TAG, UNSETTLED, plain_text
+from trending_assets.domain.text.cleaning import (
+    BLOCK_TAG,
+    BROKEN,
+    ENTITIES,
+    INLINE_TAG,
+    UNSETTLED,
+    WINDOWS_PUNCTUATION,
+    plain_text,
+)
 from trending_assets.domain.text.personal import CONTACT, without_contacts
 
 # What row by row reading would change, or may.
@@ -33,9 +41,23 @@ def _read_picked(texts: pa.Array) -> pa.Array:
     tidy = _where(pc.match_substring_regex(tidy, "&"), tidy, _unescaped)
     tidy = pc.replace_substring_regex(tidy, " {2,}|[ \t\r\n]*[\t\r\n][ \t\r\n]*", " ")
     tidy = pc.utf8_trim(tidy, " ")
+    suspect = pc.match_substring_regex(tidy, _SUSPECT)
     # What is still suspect needs care, from its start: another pass may find markup in what the first made plain.
+    return pc.replace_with_mask(tidy, suspect, _read_suspects(tidy.filter(suspect), texts.filter(suspect)))
+
+
+def _read_suspects(tidy: pa.Array, texts: pa.Array) -> pa.Array:
+    # Most have the control characters that are punctuation of Windows, or accents that are characters of their own.
+    whole = pc.invert(pc.match_substring_regex(tidy, BROKEN))
+    tidy = _where(whole, tidy, _mended)
     suspect = pc.match_substring_regex(tidy, _SUSPECT)
     return pc.replace_with_mask(tidy, suspect, _read_carefully(texts.filter(suspect)))
+
+
+def _mended(texts: pa.Array) -> pa.Array:
+    for control, character in WINDOWS_PUNCTUATION.items():
+        texts = pc.replace_substring(texts, control, character)
+    return pc.utf8_normalize(texts, form="NFC")
 
 
 def _read_carefully(texts: pa.Array) -> pa.Array:

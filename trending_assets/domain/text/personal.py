@@ -16,7 +16,7 @@ _MARK_DIGITS = r"[0-9](?:[ ().\-/]{0,3}[0-9]){6}"
 CONTACT = f"{_MARK_AT}|{_MARK_SITE}|{_MARK_DIGITS}"
 
 _AT, _SITE, _MANY_DIGITS = (re.compile(mark) for mark in (_MARK_AT, _MARK_SITE, _MARK_DIGITS))
-_LOCAL = r"(?<![\w.+-])[\w.+-]{1,64}"
+_LOCAL = r"(?<![\w.+-])[\w.+-]{1,64}+"
 _ENDING = r"(?:com|net|org|edu|info|co|de|fr|uk|ca|au|nl|it|es)\b"
 _MAIL = re.compile(
     rf"{_LOCAL}@(?:[A-Za-z0-9-]{{1,63}}\.){{1,4}}(?:[a-z]{{2,24}}|[A-Z]{{2,24}})(?![A-Za-z0-9-])"
