@@ -1,23 +1,29 @@
 """Landing documents from the command line: a source's days, a page, or a user's files; and what became of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from trending_assets.automation.cursors import ranges
 from trending_assets.automation.pipeline import Pipeline
 from trending_assets.ingest.archive import files_of
 from trending_assets.ingest.archive_inbox import ArchiveInbox
 from trending_assets.ingest.archive_mappings import RecordKind
-from trending_assets.ingest.registry import dispatch, source_named
+from trending_assets.ingest.live import with_hosts
+from trending_assets.ingest.registry import SOURCES, dispatch, source_named
 from trending_assets.partitions import days_between
+from trending_assets.resources.sources import options_of
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.query import connect, query
+
+# A run costs seconds and an empty day milliseconds: days this far apart are landed together.
+_LONGEST_GAP = 90
 
 
 class NothingToIngestError(ValueError):
@@ -53,7 +59,7 @@ def land_days(pipeline: Pipeline, console: Console, source: str, days: Sequence[
 
 def land_page(pipeline: Pipeline, console: Console, url: str) -> None:
     """Lands one page today, by the source that owns its URL."""
-    source = dispatch(url)
+    source = dispatch(url, [with_hosts(source, options_of(source)) for source in SOURCES])
     today = datetime.now(UTC).date()
     days = days_between(today, today)
     pipeline.ingest(source, days, url=url)
@@ -74,15 +80,23 @@ def land_files(
         if chosen is None:
             console.print(f"  {file.name}: no mapping is for it, left out")
             continue
+        if chosen.skip:
+            console.print(f"  {file.name}: left out: {chosen.skip}", markup=False)
+            continue
         taken = inbox.add(file, chosen, day.date(), kind)
         days.update(taken.days)
-        console.print(f"  {file.name}: {taken.rows} rows by the mapping {chosen.name}, of {len(taken.days)} days")
+        console.print(f"  {file.name}: {taken.rows} rows by the mapping {chosen.name}, of {_count(taken.days)}")
     if not days:
         raise NothingToIngestError(f"{path}: no file was taken in")
-    span = days_between(datetime.fromisoformat(min(days)).date(), datetime.fromisoformat(max(days)).date())
-    console.print(f"landing {len(days)} days from {span[0]} to {span[-1]}")
-    pipeline.ingest(source_named("archive"), span)
+    for first, last in ranges(sorted(days), _LONGEST_GAP):
+        span = days_between(date.fromisoformat(first), date.fromisoformat(last))
+        console.print(f"landing {_count([day for day in days if first <= day <= last])} from {first} to {last}")
+        pipeline.ingest(source_named("archive"), span)
     report(pipeline.folder, console, "archive", sorted(days))
+
+
+def _count(days: Collection[str]) -> str:
+    return "1 day" if len(days) == 1 else f"{len(days)} days"
 
 
 def report(folder: Path, console: Console, source: str, days: Sequence[str]) -> None:

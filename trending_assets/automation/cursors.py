@@ -62,11 +62,16 @@ def take(cursor: int, landings: Iterable[Landing]) -> Batch:
     )
 
 
-def ranges(days: Sequence[str]) -> list[tuple[str, str]]:
-    """Sorted days as ranges without gaps, each by its first and last day."""
+def ranges(days: Sequence[str], gap: int = 0) -> list[tuple[str, str]]:
+    """Sorted days as ranges, each by its first and last day.
+
+    Args:
+        days: ISO days.
+        gap: most days that may be missing within a range.
+    """
     found: list[tuple[str, str]] = []
     for day in days:
-        if found and date.fromisoformat(day) - date.fromisoformat(found[-1][1]) == timedelta(days=1):
+        if found and date.fromisoformat(day) - date.fromisoformat(found[-1][1]) <= timedelta(days=gap + 1):
             found[-1] = (found[-1][0], day)
         else:
             found.append((day, day))

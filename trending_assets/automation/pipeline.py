@@ -53,7 +53,8 @@ class Pipeline:
             archive_version: what the sample's documents depend on beside the code; days that were taken from
                 another archive, or from less or more of it, are stale.
         """
-        specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.key in self._daily_keys()]
+        daily = self._daily_keys()
+        specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.key in daily]
         lake = Lake(Home(self.folder).lake)
         stale = set(stale_days(specs, self.instance, lake, days))
         version = self.definitions.resolve_assets_def(RAW).code_versions_by_key[RAW] or ""

@@ -1,6 +1,7 @@
 """Running jobs from this process on the same Dagster instance that the UI shows."""
 
 import contextlib
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ import dagster as dg
 import yaml
 
 from trending_assets.automation.dead_runs import process_tags
+from trending_assets.automation.event_log import BATCHES, BatchSqliteStorage
 from trending_assets.automation.sensors import RANGE_END, RANGE_START
 from trending_assets.storage.atomic import exclusively, write_bytes
 from trending_assets.storage.home import Home
@@ -43,7 +45,9 @@ class RunFailedError(RuntimeError):
 
 def prepare_dagster_home(home: Home) -> Path:
     """The Dagster home of a home, with its settings and its workspace written."""
-    for name, settings in (("dagster.yaml", INSTANCE_SETTINGS), ("workspace.yaml", WORKSPACE)):
+    storage = {"module": BatchSqliteStorage.__module__, "class": BatchSqliteStorage.__name__}
+    stored = {"storage": {"custom": storage | {"config": {"base_dir": str(home.dagster)}}}}
+    for name, settings in (("dagster.yaml", INSTANCE_SETTINGS | stored), ("workspace.yaml", WORKSPACE)):
         content, target = yaml.safe_dump(settings).encode(), home.dagster / name
         if not target.is_file() or target.read_bytes() != content:
             write_bytes(target, content, home.folder / ".staging")
@@ -54,6 +58,7 @@ def prepare_dagster_home(home: Home) -> Path:
 def open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance of a home."""
     folder = prepare_dagster_home(home)
+    os.environ |= BATCHES
     # Dagster makes its databases when they are first opened; two processes that do so at once break each other's.
     with exclusively(folder / "opening.lock"):
         opened = dg.DagsterInstance.from_config(str(folder))

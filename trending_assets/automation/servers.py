@@ -12,6 +12,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from trending_assets.automation.event_log import BATCHES
+
 _START_SECONDS = 120
 _STOP_SECONDS = 20
 
@@ -61,7 +63,7 @@ def server(command: Sequence[str], log: Path, environment: Mapping[str, str]) ->
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            env=os.environ | dict(environment),
+            env={**os.environ, **BATCHES, **environment},
             # A group of its own: a Ctrl-C in the terminal reaches this process alone, which ends the server in order.
             start_new_session=True,
         )

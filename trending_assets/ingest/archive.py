@@ -89,5 +89,6 @@ SOURCE = Source(
         "trending_assets.ingest.archive_parser",
         "trending_assets.ingest.archive_reader",
         "trending_assets.ingest.archive_values",
+        "trending_assets.ingest.mappings",
     ),
 )

@@ -72,9 +72,11 @@ def given_fields(source: Source) -> dict[str, set[str]]:
 def _code_of(modules: Iterable[str]) -> Iterator[str]:
     for module in modules:
         spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None:
+        if spec is None:
             raise ModuleNotFoundError(module)
-        yield Path(spec.origin).read_text(encoding="utf-8")
+        # A folder of data has no code.
+        if spec.origin:
+            yield Path(spec.origin).read_text(encoding="utf-8")
 
 
 def _records_in(tree: ast.AST) -> Iterator[tuple[str, dict[str, ast.expr]]]:

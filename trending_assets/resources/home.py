@@ -1,5 +1,6 @@
 """The home as a resource: gives the lake, the model registry and the feature store as plain objects."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,10 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
         """The model registry."""
         return ModelRegistry(self.paths.registry)
 
-    def pseudonym(self, author: str, source: str) -> str:
-        """What stands for an author of a source after parsing; only who has this home's key can make it again."""
-        return pseudonym(author, source, read_or_create_key(self.paths.pseudonym_key))
+    def pseudonyms(self) -> Callable[[str, str], str]:
+        """Author and source → what stands for the author after parsing; made with the key of this home."""
+        key = read_or_create_key(self.paths.pseudonym_key)
+        return lambda author, source: pseudonym(author, source, key)
 
     def feature_store(self) -> "FeatureStore":
         """Feast's feature store."""

@@ -83,10 +83,15 @@ def _resource(source: Source, home: Home, full_sample: bool, contact: str | None
     return live_documents(source, home, contact)
 
 
+def options_of(source: Source) -> dict[str, str]:
+    """A source's options that the environment sets."""
+    return {name: value for name, key in source.settings.items() if (value := os.environ.get(key))}
+
+
 def live_documents(source: Source, home: Home, contact: str | None) -> LiveDocuments:
     """The documents of a live source, with its options from the environment and what raw holds of it."""
     lake = Lake(home.lake)
-    options = {name: value for name, key in source.settings.items() if (value := os.environ.get(key))}
+    options = options_of(source)
 
     def held(day: str) -> list[Document]:
         table = f"raw/{source.name}"

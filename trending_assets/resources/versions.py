@@ -18,7 +18,7 @@ def code_version(*modules: str) -> str:
             raise ModuleNotFoundError(module)
         if spec.submodule_search_locations:
             folder = Path(spec.submodule_search_locations[0])
-            files = sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".sql", ".yml", ".jsonl"})
+            files = sorted(p for p in folder.rglob("*") if p.suffix in {".py", ".sql", ".yml", ".jsonl", ".toml"})
         else:
             files = [Path(str(spec.origin))]
         for path in files:

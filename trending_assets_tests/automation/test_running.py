@@ -34,11 +34,16 @@ def test_the_workspace_of_a_home_is_the_one_at_the_root() -> None:
     assert yaml.safe_load((_ROOT / "workspace.yaml").read_text()) == WORKSPACE
 
 
-@pytest.mark.parametrize(("name", "content"), [("dagster.yaml", INSTANCE_SETTINGS), ("workspace.yaml", WORKSPACE)])
+@pytest.mark.parametrize(("name", "settings"), [("dagster.yaml", INSTANCE_SETTINGS), ("workspace.yaml", WORKSPACE)])
 def test_a_home_is_prepared_once_and_mended_where_it_differs(
-    tmp_path: Path, name: str, content: dict[str, object]
+    tmp_path: Path, name: str, settings: dict[str, object]
 ) -> None:
     home = Home(tmp_path / "a home")
+    at_root = yaml.safe_load((_ROOT / name).read_text())
+    content = dict(settings)
+    if "storage" in at_root:
+        at_root["storage"]["custom"]["config"]["base_dir"] = str(home.dagster)
+        content["storage"] = at_root["storage"]
     folder = prepare_dagster_home(home)
     written = folder / name
     assert folder == home.dagster

@@ -64,6 +64,13 @@ def test_a_sample_that_cannot_be_fetched_is_one_line_that_says_the_way_on(tmp_pa
     assert "PIP_INDEX_URL" in line
 
 
+def test_a_page_is_landed_by_the_source_that_owns_its_host(tmp_path: Path) -> None:
+    page = "https://films.example.org/lamp"
+    assert "films.example.org" in failed(trending(tmp_path, "ingest", page))
+    owned = failed(trending(tmp_path, "ingest", page, TRENDING_SCHEMA_ORG_HOSTS="films.example.org"))
+    assert "schema_org cannot be asked yet: set TRENDING_CONTACT" in owned
+
+
 def test_debug_shows_where_a_fault_comes_from(tmp_path: Path) -> None:
     done = trending(tmp_path, "--debug", "backfill", "--from", "2025-06-04", "--to", "2025-06-03")
     assert done.returncode == 1

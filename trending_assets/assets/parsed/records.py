@@ -39,7 +39,7 @@ def _parsed(source: Source) -> dg.AssetsDefinition:
         metadata=record_schema(PARSED),
     )
     def parsed(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-        lake = home.lake
+        lake, pseudonyms = home.lake, home.pseudonyms()
 
         def outcomes(day: str) -> dict[str, int]:
             rows = lake.read(table, day, ["outcome", *_RECORDS])
@@ -51,7 +51,7 @@ def _parsed(source: Source) -> dg.AssetsDefinition:
             context,
             lake,
             table,
-            build=lambda day: parse_documents(read_documents(lake.read(raw, day)), source.parse, home.pseudonym),
+            build=lambda day: parse_documents(read_documents(lake.read(raw, day)), source.parse, pseudonyms),
             inputs=lambda day: lake.input_hashes(raw, [day]),
             describe=outcomes,
         )
