@@ -84,11 +84,15 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
     from trending_assets.automation.running import open_instance
     from trending_assets.definitions import build_defs
     from trending_assets.storage.home import Home
+    from trending_assets.storage.lake import Lake
+    from trending_assets.storage.raw_documents import open_raw_store
 
-    with open_instance(Home(settings.home)) as instance:
+    home = Home(settings.home)
+    raw = open_raw_store(Lake(home.lake), settings.raw_store)
+    with open_instance(home) as instance:
         for run_id in report_dead_runs(instance):
             console.print(f"run {run_id} was killed earlier and is now marked failed")
-        yield Pipeline(build_defs(), instance, settings.home, _progress)
+        yield Pipeline(build_defs(), instance, home.folder, raw, _progress)
 
 
 def _registry(settings: "Settings") -> "ModelRegistry":
@@ -317,6 +321,18 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
             for entry in report["integrations"]:
                 table.add_row(entry["name"], entry["state"], entry["why"])
         console.print(table)
+
+
+@app.command()
+def erase(
+    author: Annotated[str, typer.Option(help="The name, as the source writes it.")],
+    source: Annotated[list[str] | None, typer.Option(help="One source only; may be repeated.")] = None,
+) -> None:
+    """Erases what a person wrote: raw documents, and all that was made of them; the table `erasures` says what went."""
+    from trending_assets.erasure import erase_author
+
+    with _pipeline(_settings()) as pipeline:
+        erase_author(pipeline, console, author, source or ())
 
 
 @quarantine_app.command("list")

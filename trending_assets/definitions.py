@@ -57,8 +57,17 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
     settings = Settings()
     switched_on = [source_named(name, sources).name for name in settings.source_names]
     resources: dict[str, object] = {
-        "home": HomeResource(folder=str(settings.home)),
-        **source_resources(sources, settings.home, full_sample=settings.full_sample, contact=settings.contact),
+        # A URL may hold a password, and what configures a resource is shown to people.
+        "home": HomeResource(
+            folder=str(settings.home), raw_store_url=dg.EnvVar("TRENDING_RAW_STORE") if settings.raw_store else ""
+        ),
+        **source_resources(
+            sources,
+            settings.home,
+            full_sample=settings.full_sample,
+            contact=settings.contact,
+            raw_store=settings.raw_store,
+        ),
     }
     fresh = freshness.freshness_checks(sources, switched_on)
     return dg.Definitions(
@@ -70,8 +79,15 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             *fresh,
             *dg.load_asset_checks_from_modules([expectations, training]),
         ],
-        jobs=[jobs.ingest(switched_on), jobs.features, jobs.retrain, jobs.rollback, jobs.freshness(fresh)],
-        schedules=[schedules.freshness],
+        jobs=[
+            jobs.ingest(switched_on),
+            jobs.features,
+            jobs.retrain,
+            jobs.rollback,
+            jobs.freshness(fresh),
+            jobs.retention(sources, settings.raw_retention_days),
+        ],
+        schedules=[schedules.freshness, schedules.retention],
         sensors=[sensors.features_on_landing, sensors.retrain_on_new_partitions, sensors.dead_runs],
         resources=resources | dict(overrides or {}),
         # A step in a process of its own costs two seconds; runs are the unit of parallelism.

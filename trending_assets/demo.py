@@ -67,7 +67,7 @@ def say_what_next(folder: Path, console: Console, ui: str | None, api: str | Non
     reports = sorted((home.reports / "feature_drift").glob("*.html"))
     if reports:
         console.print(f"drift report: {reports[-1]}")
-    waiting = [day for day in DAYS if not lake.exists("raw/sample", day)]
+    waiting = [day for day in DAYS if not lake.exists("parsed/sample", day)]
     example = next((row["title_id"] for row in lake.read("catalog_snapshot").to_pylist() if row["reviews_7d"]), None)
     if ui and api:
         console.print(f"\nDagster UI  {ui}/asset-groups")

@@ -36,7 +36,7 @@ def _installed(package: str) -> str:
 
 
 def _integrations(home: Home) -> list[tuple[str, str, str]]:
-    days = Lake(home.lake).days("raw/sample")
+    days = Lake(home.lake).days("parsed/sample")
     champion = ModelRegistry(home.registry).aliases().get("champion")
     cached = [wheel for wheel in WHEELS if (home.downloads / wheel.filename).is_file()]
     landed = f"{len(days)} days landed, newest {days[-1]}" if days else "nothing has landed"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -14,6 +14,9 @@ class Settings(BaseSettings):
         full_sample: take the sample's films that have neither id nor year too.
         sources: names of the sources that the job ``ingest`` and backfills land, separated by commas; any other
             lands when it is asked for.
+        raw_store: MongoDB's URL, to keep raw documents there; they are kept in the lake where it is not set.
+        raw_retention_days: how many days raw documents of live sources are kept; for ever where it is not set, but
+            for sources whose terms say otherwise.
         contact: an e-mail address or a URL under which the sites that are asked reach whoever runs this.
     """
 
@@ -22,6 +25,8 @@ class Settings(BaseSettings):
     home: Path = Path(".trending")
     full_sample: bool = False
     sources: str = "sample"
+    raw_store: str | None = None
+    raw_retention_days: int | None = Field(default=None, ge=1)
     contact: str | None = None
 
     @field_validator("home")

@@ -1,16 +1,18 @@
 """Jobs, one a purpose: what people start from the UI and the CLI, and what sensors request."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from trending_assets.ingest.source import Source
 from trending_assets.resources.home import HomeResource
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-INGEST, FRESHNESS = "ingest", "freshness"
+INGEST, FRESHNESS, RETENTION = "ingest", "freshness", "retention"
 
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
@@ -44,6 +46,33 @@ def freshness(checks: Iterable[dg.AssetChecksDefinition]) -> "UnresolvedAssetJob
         selection=dg.AssetSelection.checks(*checks),
         description="Judges whether the sources that are switched on still land.",
     )
+
+
+def retention(sources: Iterable[Source], days: int | None) -> dg.JobDefinition:
+    """The job that removes raw documents whose time is over.
+
+    What people gave to the archive and the sample are not touched: their days are those of the data.
+
+    Args:
+        sources: the registry; those that are crawled count.
+        days: how many days documents are kept, where a source's terms do not say fewer; None is for ever.
+    """
+    stated = {source.name: [d for d in (days, source.retention_days) if d] for source in sources if source.crawl}
+    kept = {name: min(limits) for name, limits in stated.items() if limits}
+
+    @dg.op(name="expire_raw_documents")
+    def expire(context: dg.OpExecutionContext, home: HomeResource) -> None:
+        """Removes what is older than it may be, day by day."""
+        today, store = datetime.now(UTC).date(), home.raw_store()
+        for source, most in kept.items():
+            expired = store.expire(source, today - timedelta(days=most))
+            context.log.info("%s: %d days are older than %d days and were removed", source, len(expired), most)
+
+    @dg.job(name=RETENTION, description="Removes raw documents of live sources that are older than they may be.")
+    def job() -> None:
+        expire()
+
+    return job
 
 
 @dg.op

@@ -14,10 +14,13 @@ from trending_assets.ingest.source import Source
 from trending_assets.resources.sources import VISITED_URL
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake, fingerprint
+from trending_assets.storage.raw_documents import RawStore
 
 RAW = dg.AssetKey(["raw", "sample"])
 # The last two days of the replay are left for people to land, so that they can watch what follows.
 HELD_BACK_DAYS = 2
+# Dagster copies what it knows of all days for every day that a step says something of.
+_MOST_DAYS = 500
 
 
 class UnknownGroupError(LookupError):
@@ -32,17 +35,19 @@ class Pipeline:
         definitions: the graph.
         instance: keeps the runs.
         folder: the home.
+        raw: where raw documents are kept.
         progress: told of each step.
     """
 
     definitions: dg.Definitions
     instance: dg.DagsterInstance
     folder: Path
+    raw: RawStore
     progress: Progress
 
     def demo_days(self) -> list[str]:
         """All days but the last two of the replay, and whichever of those two have landed already."""
-        landed = set(Lake(Home(self.folder).lake).days("raw/sample"))
+        landed = set(Lake(Home(self.folder).lake).days("parsed/sample"))
         return [*DAYS[:-HELD_BACK_DAYS], *(day for day in DAYS[-HELD_BACK_DAYS:] if day in landed)]
 
     def stale_days(self, days: Sequence[str], archive_version: str) -> list[str]:
@@ -59,7 +64,7 @@ class Pipeline:
         stale = set(stale_days(specs, self.instance, lake, days))
         version = self.definitions.resolve_assets_def(RAW).code_versions_by_key[RAW] or ""
         wanted = fingerprint(version, {"documents": archive_version})
-        return [day for day in days if day in stale or lake.fingerprint("raw/sample", day) != wanted]
+        return [day for day in days if day in stale or self.raw.origin("sample", day) != wanted]
 
     def backfill(self, days: Sequence[str], group: str | None = None) -> str:
         """Computes days in one run: a group's assets, or everything from raw documents to online features and drift.
@@ -93,7 +98,7 @@ class Pipeline:
         return self.run(self.definitions.resolve_implicit_global_asset_job_def(), days if partitioned else (), keys)
 
     def ingest(self, source: Source, days: Sequence[str], url: str | None = None) -> str:
-        """Lands days of one source in one run, whether it is switched on or not.
+        """Lands days of one source, whether it is switched on or not: in one run, or one for each 500 days.
 
         Args:
             source: the source.
@@ -101,12 +106,16 @@ class Pipeline:
             url: lands this page of the source instead of all that it has of the days.
 
         Returns:
-            The run's id.
+            The last run's id.
 
         Raises:
-            RunFailedError: a step or a blocking check failed.
+            RunFailedError: a step or a blocking check failed; the runs before it stand.
         """
-        return self._land(source, days, ("raw", "parsed", "exploration"), {VISITED_URL: url} if url else None)
+        tags = {VISITED_URL: url} if url else None
+        while len(days) > _MOST_DAYS:
+            self._land(source, days[:_MOST_DAYS], ("raw", "parsed"), tags)
+            days = days[_MOST_DAYS:]
+        return self._land(source, days, ("raw", "parsed", "exploration"), tags)
 
     def parse_again(self, source: Source, days: Sequence[str]) -> str:
         """Reads what raw holds of days again, and all that is made of it, without fetching; returns the run's id."""

@@ -12,3 +12,11 @@ freshness = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Looks once a day whether the sources that are switched on still land.",
 )
+
+retention = dg.ScheduleDefinition(
+    name="retention",
+    job_name=jobs.RETENTION,
+    cron_schedule="35 0 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Removes once a day what raw documents may no longer be kept.",
+)

@@ -26,11 +26,11 @@ def _accounted_for(source: str) -> dg.AssetChecksDefinition:
         description="Documents in = kept + duplicates + quarantined, on every day.",
     )
     def check(context: dg.AssetCheckExecutionContext, home: HomeResource) -> dg.AssetCheckResult:
-        lake = home.lake
+        lake, store = home.lake, home.raw_store()
         totals: Counter[str] = Counter(dict.fromkeys(_OUTCOMES, 0))
         wrong = []
         for day in checked_days(context, lake, f"parsed/{source}"):
-            documents = lake.read(f"raw/{source}", day, ["sha256"]).num_rows
+            documents = store.read(source, day).num_rows
             outcomes = Counter(lake.read(f"parsed/{source}", day, ["outcome"])["outcome"].to_pylist())
             if documents != sum(outcomes[name] for name in _OUTCOMES) or set(outcomes) - set(_OUTCOMES):
                 wrong.append(day)

@@ -7,7 +7,7 @@ only raw documents, so a parser that was mended replays them without fetching an
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -114,12 +114,15 @@ def payload_of(document: Document) -> dict[str, Any]:
     return payload
 
 
-def parse_documents(documents: Sequence[Document], parser: Parser, pseudonym: Pseudonym) -> pa.Table:
+def parse_documents(
+    documents: Sequence[Document], parser: Parser, pseudonym: Pseudonym, erased: Collection[str] = ()
+) -> pa.Table:
     """What became of each document: the columns of ``records.PARSED``, one row a document, in order.
 
     A document whose payload and type equal those of an earlier one is a duplicate; one that cannot be read
     is quarantined with the reason. Nothing is lost: in = kept + duplicate + quarantined. Personal data ends
-    here: reviews are finished all together, with pseudonyms for their authors.
+    here: reviews are finished all together, with pseudonyms for their authors; those of authors whose pseudonym
+    is among the erased go no further.
     """
     rows: list[dict[str, Any]] = []
     reviews: list[dict[str, Any]] = []
@@ -152,7 +155,8 @@ def parse_documents(documents: Sequence[Document], parser: Parser, pseudonym: Ps
         rows.append(row | {"titles": parsed.titles, "reviews": len(parsed.reviews), "signals": parsed.signals})
     finished = iter(finish_reviews(reviews, pseudonym))
     for row in rows:
-        row["reviews"] = list(itertools.islice(finished, row["reviews"]))
+        found = itertools.islice(finished, row["reviews"])
+        row["reviews"] = [review for review in found if review["author_hash"] not in erased]
     return pa.Table.from_pylist(rows, schema=PARSED.schema)
 
 

@@ -106,6 +106,7 @@ class Source:
         listings: document types that say what else there is; asked for again while the day goes on.
         settings: option → the environment variable that sets it.
         required: options without which nothing can be fetched.
+        retention_days: how many days its terms allow its documents to be kept; None where they do not say.
         credentials: options → host → what it wants to see of its caller, which is never kept.
     """
 
@@ -122,4 +123,5 @@ class Source:
     listings: frozenset[str] = frozenset()
     settings: Mapping[str, str] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
+    retention_days: int | None = None
     credentials: "Callable[[Mapping[str, str]], Mapping[str, Credentials]] | None" = None

@@ -323,6 +323,7 @@ SOURCE = Source(
         robots=False,
     ),
     settings={"api_key": "TRENDING_TMDB_API_KEY"},
+    retention_days=180,
     required=frozenset({"api_key"}),
     credentials=credentials,
 )

@@ -19,7 +19,6 @@ def write_days(
     build: Callable[[str], pa.Table],
     inputs: Callable[[str], Mapping[str, str]],
     describe: Callable[[str], Mapping[str, Any]] | None = None,
-    version: str | None = None,
 ) -> None:
     """Writes every day of the run in order, skipping days whose inputs and code have not changed.
 
@@ -30,9 +29,8 @@ def write_days(
         build: day → rows.
         inputs: day → name and hash of each input.
         describe: day → further metadata, called after the day was written.
-        version: of the code, where that is not the asset's code version.
     """
-    version = code_version_of(context, table) if version is None else version
+    version = code_version_of(context, table)
     for day in sorted(context.partition_keys):
         write = lake.update(table, lambda day=day: build(day), version=version, inputs=inputs(day), day=day)  # type: ignore[misc]
         extra = dict(describe(day)) if describe else {}
@@ -49,14 +47,18 @@ def code_version_of(context: dg.AssetExecutionContext, table: str) -> str:
 
 def write_metadata(write: Write, lake: Lake) -> dict[str, Any]:
     """What the UI shows of a write: row count, file, hash, whether it was skipped, and the first rows."""
-    preview = lake.read(write.table, write.day).slice(0, 5)
+    path = {"path": dg.MetadataValue.path(str(lake.path(write.table, write.day)))}
+    return path | rows_metadata(write, lake.read(write.table, write.day))
+
+
+def rows_metadata(write: Write, rows: pa.Table) -> dict[str, Any]:
+    """What the UI shows of a write wherever it went: row count, hash, whether it was skipped, and the first rows."""
     count = "dagster/partition_row_count" if write.day else "dagster/row_count"
     return {
         count: dg.MetadataValue.int(write.rows),
-        "path": dg.MetadataValue.path(str(lake.path(write.table, write.day))),
         "sha256": write.sha256,
         "unchanged": dg.MetadataValue.bool(write.skipped),
-        "preview": dg.MetadataValue.md(_markdown(preview)),
+        "preview": dg.MetadataValue.md(_markdown(rows.slice(0, 5))),
     }
 
 

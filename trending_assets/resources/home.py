@@ -9,6 +9,7 @@ import dagster as dg
 from trending_assets.domain.text.personal import pseudonym
 from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.raw_documents import RawStore, open_raw_store
 from trending_assets.storage.registry import ModelRegistry
 
 if TYPE_CHECKING:
@@ -20,9 +21,11 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
 
     Attributes:
         folder: the home, an absolute path.
+        raw_store_url: MongoDB's URL, where raw documents are kept there; empty where they are kept in the lake.
     """
 
     folder: str
+    raw_store_url: str = ""
 
     @property
     def paths(self) -> Home:
@@ -33,6 +36,10 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     def lake(self) -> Lake:
         """The lake."""
         return Lake(self.paths.lake)
+
+    def raw_store(self) -> RawStore:
+        """Where raw documents are kept."""
+        return open_raw_store(self.lake, self.raw_store_url)
 
     @property
     def registry(self) -> ModelRegistry:

@@ -16,6 +16,7 @@ from trending_assets.ingest.live import LiveDocuments, with_hosts
 from trending_assets.ingest.source import Source
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.raw_documents import RawStore, open_raw_store
 
 # The tag of a run that lands one page instead of a day's documents.
 VISITED_URL = "trending/url"
@@ -58,7 +59,7 @@ class SampleSource(dg.ConfigurableResource["SampleSource"]):
 
 
 def source_resources(
-    sources: Sequence[Source], folder: Path, *, full_sample: bool, contact: str | None
+    sources: Sequence[Source], folder: Path, *, full_sample: bool, contact: str | None, raw_store: str | None = None
 ) -> Mapping[str, object]:
     """One resource a source, by its name.
 
@@ -70,17 +71,19 @@ def source_resources(
         folder: the home.
         full_sample: take the sample's films without an id too.
         contact: under which live sources reach whoever asks them.
+        raw_store: MongoDB's URL, where raw documents are kept there.
     """
     home = Home(folder)
-    return {source.name: _resource(source, home, full_sample, contact) for source in sources}
+    store = open_raw_store(Lake(home.lake), raw_store)
+    return {source.name: _resource(source, home, store, full_sample, contact) for source in sources}
 
 
-def _resource(source: Source, home: Home, full_sample: bool, contact: str | None) -> object:
+def _resource(source: Source, home: Home, store: RawStore, full_sample: bool, contact: str | None) -> object:
     if source.name == sample.NAME:
         return SampleSource(downloads=str(home.downloads), full=full_sample)
     if source.crawl is None:
         return ArchiveInbox(home.archive)
-    return live_documents(source, home, contact)
+    return live_documents(source, home, store, contact)
 
 
 def options_of(source: Source) -> dict[str, str]:
@@ -88,13 +91,12 @@ def options_of(source: Source) -> dict[str, str]:
     return {name: value for name, key in source.settings.items() if (value := os.environ.get(key))}
 
 
-def live_documents(source: Source, home: Home, contact: str | None) -> LiveDocuments:
+def live_documents(source: Source, home: Home, store: RawStore, contact: str | None) -> LiveDocuments:
     """The documents of a live source, with its options from the environment and what raw holds of it."""
-    lake = Lake(home.lake)
     options = options_of(source)
 
     def held(day: str) -> list[Document]:
-        table = f"raw/{source.name}"
-        return read_documents(lake.read(table, day)) if lake.exists(table, day) else []
+        landed = store.origin(source.name, day) is not None
+        return read_documents(store.read(source.name, day)) if landed else []
 
     return LiveDocuments(with_hosts(source, options), options, contact, home.crawls, held)

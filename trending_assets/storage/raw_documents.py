@@ -23,25 +23,30 @@ _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class InvalidDocumentsError(ValueError):
-    """Documents that are not what they are said to be: of another source, with other columns, or with a wrong hash."""
+    """Documents that are not what they are said to be: with other columns, or with a wrong hash."""
 
 
 class RawStore(Protocol):
     """Where raw documents are kept."""
 
-    def write(self, source: str, day: str, documents: pa.Table) -> Write:
+    def write(self, source: str, day: str, documents: pa.Table, origin: str = "") -> Write:
         """Makes documents the documents of a day, all or nothing; those that were there before are replaced.
 
-        Written again with the same documents, the day stays as it is: what was erased from it stays erased.
+        Written again with the same documents, the day keeps what it holds: what was erased from it stays erased.
 
         Args:
-            source: the source.
+            source: the source that landed them.
             day: the arrival day, an ISO date.
-            documents: the columns of ``records.DOCUMENT``; rows are kept in their order.
+            documents: the columns of ``records.DOCUMENT``; rows are kept in their order. Their own ``source`` is
+                another one where the source is an archive of several catalogues.
+            origin: fingerprint of what they were taken from.
 
         Raises:
-            InvalidDocumentsError: they are not documents of the source, or a payload does not have its hash.
+            InvalidDocumentsError: they are no documents, or a payload does not have its hash.
         """
+
+    def origin(self, source: str, day: str) -> str | None:
+        """What a day's documents were taken from, as stated when they were written; None where it has not landed."""
 
     def read(self, source: str, day: str) -> pa.Table:
         """The documents of a day as they were written.
@@ -91,11 +96,21 @@ class LakeRawStore:
         """The raw documents of a lake, in a folder or a bucket."""
         self._lake = lake
 
-    def write(self, source: str, day: str, documents: pa.Table) -> Write:
+    def write(self, source: str, day: str, documents: pa.Table, origin: str = "") -> Write:
         """Makes documents the documents of a day; see :class:`RawStore`."""
         check_documents(source, day, documents)
-        inputs = {"documents": content_hash(documents)}
-        return self._lake.update(table_of(source), lambda: documents, version="1", inputs=inputs, day=day)
+        table, written = table_of(source), content_hash(documents)
+        before = self._lake.fingerprint(table, day)
+        if before and before.endswith(f" {written}"):
+            documents = self.read(source, day)
+            if before == f"{origin} {written}":
+                return Write(table, day, documents.num_rows, self.sha256(source, day), skipped=True)
+        return self._lake.write(table, documents, day=day, computed_from=f"{origin} {written}")
+
+    def origin(self, source: str, day: str) -> str | None:
+        """What a day's documents were taken from; see :class:`RawStore`."""
+        before = self._lake.fingerprint(table_of(source), day)
+        return before and before.rpartition(" ")[0]
 
     def read(self, source: str, day: str) -> pa.Table:
         """The documents of a day; see :class:`RawStore`."""
@@ -141,6 +156,26 @@ class LakeRawStore:
         return expired
 
 
+def open_raw_store(lake: Lake, url: str | None) -> RawStore:
+    """Where raw documents are kept: MongoDB at a URL, the lake without one.
+
+    Args:
+        lake: the lake.
+        url: ``mongodb://…`` or ``mongodb+srv://…``; the collection is ``raw`` of the database that it names,
+            ``trending`` where it names none.
+
+    Raises:
+        ValueError: it is another kind of URL.
+    """
+    if not url:
+        return LakeRawStore(lake)
+    if not url.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("TRENDING_RAW_STORE: raw documents are kept in the lake, or in MongoDB at mongodb://…")
+    from trending_assets.storage.raw_mongo import connect
+
+    return connect(url)
+
+
 def table_of(source: str) -> str:
     """The name of a source's raw documents among tables and assets."""
     return f"{_GROUP}/{source}"
@@ -160,7 +195,7 @@ def check_documents(source: str, day: str, documents: pa.Table) -> None:
 
     Raises:
         InvalidDocumentsError: the source is no slug, the day no ISO date, a column is missing, of another type or has a
-            null, a document is of another source, or a payload does not have its hash.
+            null, or a payload does not have its hash.
     """
     name = f"{table_of(source)} of {day}"
     if not _SOURCE.fullmatch(source):
@@ -176,9 +211,7 @@ def check_documents(source: str, day: str, documents: pa.Table) -> None:
     empty = [column for column in documents.column_names if documents[column].null_count]
     if empty:
         raise InvalidDocumentsError(f"{name}: no value may be missing, as in {', '.join(empty)}")
-    columns = (documents[column] for column in ("source", "source_id", "payload", "sha256"))
-    for row, (of, source_id, payload, stated) in enumerate(zip(*columns, strict=True)):
-        if of.as_py() != source:
-            raise InvalidDocumentsError(f"{name}: row {row}, {source_id}, is a document of {of}")
+    columns = (documents[column] for column in ("source_id", "payload", "sha256"))
+    for row, (source_id, payload, stated) in enumerate(zip(*columns, strict=True)):
         if hashlib.sha256(payload.as_buffer()).hexdigest() != stated.as_py():
             raise InvalidDocumentsError(f"{name}: row {row}, {source_id}: its payload does not have sha256 {stated}")

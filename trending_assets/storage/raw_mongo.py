@@ -44,6 +44,7 @@ class StoredDocument(BaseModel):
     """A document as it is stored: the columns of ``records.DOCUMENT`` and its place.
 
     Attributes:
+        landed_by: the source that landed it; ``source`` is another one where that is an archive.
         day: the arrival day.
         write: the write that it belongs to.
         generation: the number of that write among those of the day.
@@ -52,6 +53,7 @@ class StoredDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    landed_by: str
     day: str
     write: str
     generation: int
@@ -78,6 +80,7 @@ class DayHead(BaseModel):
         write: the write whose documents are the day's.
         generation: how often the head was changed.
         written: hash of the documents as that write got them.
+        origin: fingerprint of what they were taken from.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,6 +91,7 @@ class DayHead(BaseModel):
     write: str = ""
     generation: int = 0
     written: str = ""
+    origin: str = ""
 
     @property
     def key(self) -> str:
@@ -107,11 +111,11 @@ class MongoRawStore:
         self._documents = collection
         self._heads: MongoCollection = collection["days"]
 
-    def write(self, source: str, day: str, documents: pa.Table) -> Write:
+    def write(self, source: str, day: str, documents: pa.Table, origin: str = "") -> Write:
         """Makes documents the documents of a day.
 
         Raises:
-            InvalidDocumentsError: they are not documents of the source, or a payload does not have its hash.
+            InvalidDocumentsError: they are no documents, or a payload does not have its hash.
             DocumentTooLargeError: one is too large for MongoDB.
             ConcurrentWriteError: another process wrote the day meanwhile; it holds what that one wrote.
         """
@@ -122,13 +126,19 @@ class MongoRawStore:
         seen = self._claim(source, day)
         if seen.landed and seen.written == written:
             held = self.read(source, day)
-            return Write(table_of(source), day, held.num_rows, content_hash(held), skipped=True)
-        head = seen.model_copy(
-            update={"landed": True, "write": uuid.uuid4().hex, "generation": seen.generation + 1, "written": written}
-        )
+            if seen.origin != origin:
+                self._change(seen, seen.model_copy(update={"generation": seen.generation + 1, "origin": origin}))
+            return Write(table_of(source), day, held.num_rows, content_hash(held), skipped=seen.origin == origin)
+        new = {"landed": True, "write": uuid.uuid4().hex, "generation": seen.generation + 1, "written": written}
+        head = seen.model_copy(update=new | {"origin": origin})
         self._insert(head, documents)
         self._change(seen, head)
         return Write(table_of(source), day, documents.num_rows, written, skipped=False)
+
+    def origin(self, source: str, day: str) -> str | None:
+        """What a day's documents were taken from; None where it has not landed."""
+        found = self._heads.find_one({"_id": f"{source}/{day}", "landed": True}, {"_id": 0})
+        return DayHead.model_validate(found).origin if found else None
 
     def read(self, source: str, day: str) -> pa.Table:
         """The documents of a day as they were written.
@@ -178,7 +188,7 @@ class MongoRawStore:
         """
         head = self._landed(source, day)
         # From what failed writes left too, and in place: where this is cut off, what is gone is gone.
-        chosen = {"source": source, "day": day, "sha256": {"$in": list(sha256s)}}
+        chosen = {"landed_by": source, "day": day, "sha256": {"$in": list(sha256s)}}
         removed = self._documents.count_documents({**chosen, "write": head.write})
         self._documents.delete_many(chosen)
         return int(removed)
@@ -189,9 +199,9 @@ class MongoRawStore:
         Raises:
             ConcurrentWriteError: another process wrote one of the days meanwhile.
         """
-        early = {"source": source, "day": {"$lt": before.isoformat()}}
-        expired = sorted(self._heads.distinct("day", {**early, "landed": True}))
-        for day in sorted({*expired, *self._documents.distinct("day", early)}):
+        early = {"day": {"$lt": before.isoformat()}}
+        expired = sorted(self._heads.distinct("day", {**early, "source": source, "landed": True}))
+        for day in sorted({*expired, *self._documents.distinct("day", {**early, "landed_by": source})}):
             seen = self._claim(source, day)
             gone = {"landed": False, "write": uuid.uuid4().hex, "generation": seen.generation + 1, "written": ""}
             self._change(seen, seen.model_copy(update=gone))
@@ -199,7 +209,7 @@ class MongoRawStore:
 
     def _create_indexes(self) -> None:
         self._documents.create_index([("write", 1), ("position", 1)], unique=True)
-        self._documents.create_index([("source", 1), ("day", 1), ("generation", 1)])
+        self._documents.create_index([("landed_by", 1), ("day", 1), ("generation", 1)])
         self._documents.create_index("sha256")
         self._heads.create_index([("source", 1), ("day", 1)], unique=True)
         self._heads.create_index("write")
@@ -225,7 +235,7 @@ class MongoRawStore:
         return DayHead.model_validate(found)
 
     def _insert(self, head: DayHead, documents: pa.Table) -> None:
-        place = {"day": head.day, "write": head.write, "generation": head.generation}
+        place = {"landed_by": head.source, "day": head.day, "write": head.write, "generation": head.generation}
         for start in range(0, documents.num_rows, _BATCH):
             rows = enumerate(documents.slice(start, _BATCH).to_pylist(), start)
             stored = [StoredDocument.model_validate({**row, **place, "position": position}) for position, row in rows]
@@ -237,8 +247,25 @@ class MongoRawStore:
         if not self._heads.replace_one(unchanged, head.model_dump()).matched_count:
             raise ConcurrentWriteError(f"{head.key} was written by another process at the same time")
         # A write that began after this change has a higher generation.
-        obsolete = {"source": head.source, "day": head.day, "generation": {"$lte": head.generation}}
+        obsolete = {"landed_by": head.source, "day": head.day, "generation": {"$lte": head.generation}}
         self._documents.delete_many({**obsolete, "write": {"$ne": head.write}})
+
+
+def connect(url: str) -> MongoRawStore:
+    """The raw documents of a MongoDB server; the server is asked when something is read or written.
+
+    Raises:
+        pymongo.errors.ConfigurationError: the URL cannot be read.
+    """
+    import pymongo
+    from pymongo.read_concern import ReadConcern
+    from pymongo.write_concern import WriteConcern
+
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url)
+    database = client.get_default_database("trending")
+    # What a write said to be done must not be undone by a failover, nor a reader see what one undoes.
+    written, read = WriteConcern("majority"), ReadConcern("majority")
+    return MongoRawStore(database.get_collection("raw", write_concern=written, read_concern=read))
 
 
 def _row(document: StoredDocument) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from trending_assets.resources.home import HomeResource
 from trending_assets.storage.atomic import exclusively
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.raw_documents import LakeRawStore
 from trending_assets.storage.registry import ModelRegistry
 from trending_assets_tests.integration.small_source import HISTORY, small_source
 
@@ -66,20 +67,23 @@ class SmallHome:
         """Runs a job, or some assets of it, and returns the run's id."""
         keys = [dg.AssetKey(name.split("/")) for name in selection] if selection else None
         with self.instance() as instance:
-            return self._pipeline(instance).run(self.definitions.resolve_job_def(job), days, keys)
+            return self.pipeline(instance).run(self.definitions.resolve_job_def(job), days, keys)
 
     def backfill(self, days: Sequence[str], group: str | None = None) -> str:
         """Computes days in one run as the command line does, and returns the run's id."""
         with self.instance() as instance:
-            return self._pipeline(instance).backfill(days, group)
+            return self.pipeline(instance).backfill(days, group)
 
     def ingest(self, source: Source, days: Sequence[str], url: str | None = None) -> str:
         """Lands days of a source, or one of its pages, as the command line does."""
         with self.instance() as instance:
-            return self._pipeline(instance).ingest(source, days, url)
+            return self.pipeline(instance).ingest(source, days, url)
 
-    def _pipeline(self, instance: dg.DagsterInstance) -> Pipeline:
-        return Pipeline(self.definitions, instance, self.folder, lambda step, state, seconds: None)
+    def pipeline(self, instance: dg.DagsterInstance) -> Pipeline:
+        """What runs its jobs, and keeps quiet about it."""
+        return Pipeline(
+            self.definitions, instance, self.folder, LakeRawStore(self.lake), lambda step, state, seconds: None
+        )
 
     def with_source(self, source: DocumentSource) -> "SmallHome":
         """The same home, filled from another source from now on."""

@@ -9,7 +9,6 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from trending_assets.automation.pipeline import Pipeline
 from trending_assets.automation.running import RunFailedError
 from trending_assets.ingest.documents import Document, MalformedRecordError, ParsedDocument
 from trending_assets.ingest.registry import SOURCES, source_named
@@ -118,7 +117,7 @@ def test_a_mended_parser_reads_the_quarantined_documents_again(finished: SmallHo
     home = SmallHome(copy.folder, sources=[replace(sample, parse=mended, modules=(*sample.modules, "json")), *others])
     raw = home.lake.sha256("raw/sample", BAD_DAY)
     with home.instance() as instance:
-        (done,) = replay(Pipeline(home.definitions, instance, home.folder, lambda step, state, seconds: None))
+        (done,) = replay(home.pipeline(instance))
     assert (done.source, done.days, done.before, done.after) == ("sample", [BAD_DAY], len(malformed(BAD_DAY)), 0)
     assert home.lake.read("quarantine", BAD_DAY).num_rows == 0
     assert home.lake.sha256("raw/sample", BAD_DAY) == raw

@@ -13,6 +13,7 @@ from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, record_schema, write_days
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
+from trending_assets.storage.erasures import Erasures
 
 _RECORDS = ("titles", "reviews", "signals")
 _CODE = ("trending_assets.ingest.documents", "trending_assets.ingest.records", "trending_assets.domain.catalog")
@@ -39,7 +40,8 @@ def _parsed(source: Source) -> dg.AssetsDefinition:
         metadata=record_schema(PARSED),
     )
     def parsed(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-        lake, pseudonyms = home.lake, home.pseudonyms()
+        lake, store, pseudonyms = home.lake, home.raw_store(), home.pseudonyms()
+        erased = Erasures(lake).authors()
 
         def outcomes(day: str) -> dict[str, int]:
             rows = lake.read(table, day, ["outcome", *_RECORDS])
@@ -51,8 +53,10 @@ def _parsed(source: Source) -> dg.AssetsDefinition:
             context,
             lake,
             table,
-            build=lambda day: parse_documents(read_documents(lake.read(raw, day)), source.parse, pseudonyms),
-            inputs=lambda day: lake.input_hashes(raw, [day]),
+            build=lambda day: parse_documents(
+                read_documents(store.read(source.name, day)), source.parse, pseudonyms, erased
+            ),
+            inputs=lambda day: {f"{raw}/{day}": store.sha256(source.name, day)},
             describe=outcomes,
         )
 
@@ -76,14 +80,14 @@ def quarantine_asset(sources: Sequence[Source]) -> dg.AssetsDefinition:
         metadata=record_schema(QUARANTINE),
     )
     def quarantine(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-        lake = home.lake
+        lake, store = home.lake, home.raw_store()
 
         def landed(day: str) -> list[str]:
             return [name for name in names if lake.exists(f"parsed/{name}", day)]
 
         def build(day: str) -> pa.Table:
             held = [
-                quarantined(read_documents(lake.read(f"raw/{name}", day)), lake.read(f"parsed/{name}", day))
+                quarantined(read_documents(store.read(name, day)), lake.read(f"parsed/{name}", day))
                 for name in landed(day)
             ]
             return pa.concat_tables([QUARANTINE.schema.empty_table(), *held])
@@ -96,8 +100,10 @@ def quarantine_asset(sources: Sequence[Source]) -> dg.AssetsDefinition:
             inputs=lambda day: {
                 key: digest
                 for name in landed(day)
-                for stage in ("raw", "parsed")
-                for key, digest in lake.input_hashes(f"{stage}/{name}", [day]).items()
+                for key, digest in {
+                    f"raw/{name}/{day}": store.sha256(name, day),
+                    **lake.input_hashes(f"parsed/{name}", [day]),
+                }.items()
             },
             describe=lambda day: {"reasons": dict(Counter(lake.read("quarantine", day)["reason"].to_pylist()))},
         )

@@ -177,6 +177,18 @@ QUARANTINE = Record(
     ),
 )
 
+ERASURE = Record(
+    "erasure",
+    "A document that was erased because of its author, or an erasure that found none: who is known by pseudonym only.",
+    (
+        Column("erased_at", TIMESTAMP, "When it was erased."),
+        Column("source", pa.string(), "The source that landed it."),
+        Column("author_hash", pa.string(), "The author's pseudonym at the catalogue."),
+        Column("day", pa.date32(), "Its arrival day.", nullable=True),
+        Column("document_sha256", pa.string(), "SHA-256 of its payload.", nullable=True),
+    ),
+)
+
 CATALOG = Record(
     "catalog",
     "A title as it stands at the newest landed day.",
