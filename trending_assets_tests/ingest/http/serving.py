@@ -94,6 +94,10 @@ class Site:
         """The targets that were asked for, robots.txt left out."""
         return [seen.target for seen in self.seen if seen.target != "/robots.txt"]
 
+    def find(self, seen: Seen) -> list[Answer]:
+        """What there is to say to a request."""
+        return self.answers.get(seen.target.partition("?")[0], [reply(404)])
+
     def trust(self) -> ssl.SSLContext:
         """A client's context that trusts the site alone."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -117,7 +121,7 @@ class Site:
             async for seen in _requests(reader):
                 self.seen.append(seen)
                 self.on_request(seen)
-                answers = self.answers.get(seen.target.partition("?")[0], [reply(404)])
+                answers = self.find(seen)
                 answer = answers.pop(0) if len(answers) > 1 else answers[0]
                 writer.write(answer.raw)
                 await writer.drain()
