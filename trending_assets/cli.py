@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 models_app = typer.Typer(no_args_is_help=True, help="The model registry.")
 app.add_typer(models_app, name="models")
+identity_app = typer.Typer(no_args_is_help=True, help="Which records are one title.")
+app.add_typer(identity_app, name="identity")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Documents that could not be used.")
 app.add_typer(quarantine_app, name="quarantine")
 
@@ -333,6 +335,30 @@ def erase(
 
     with _pipeline(_settings()) as pipeline:
         erase_author(pipeline, console, author, source or ())
+
+
+@identity_app.command("show")
+def identity_show(title: Annotated[str, typer.Argument(help="A title's id, or one that leads to it.")]) -> None:
+    """Lists the records that speak of a title, how each was matched, and how sure that is."""
+    from trending_assets.identities import show_identity
+    from trending_assets.storage.home import Home
+
+    show_identity(Home(_settings().home), console, title)
+
+
+@identity_app.command("undo")
+def identity_undo(
+    record: Annotated[str, typer.Argument(help="source:id of the record, or a title's id that leads to the title.")],
+    title: Annotated[str, typer.Argument(help="The title that it is not.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the table undone_matches.")],
+) -> None:
+    """Parts a record from a title from today on; identities of earlier days stay as they were."""
+    from trending_assets.identities import show_identity, undo_match
+    from trending_assets.storage.home import Home
+
+    with _pipeline(_settings()) as pipeline:
+        undo_match(pipeline, record, title, reason)
+        show_identity(Home(pipeline.folder), console, title)
 
 
 @quarantine_app.command("list")

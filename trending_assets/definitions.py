@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from trending_assets.assets.cleaned import catalog, identity, tables
+from trending_assets.assets.cleaned import catalog, identity, quality, tables
 from trending_assets.assets.features import activity, store, text
 from trending_assets.assets.models import champion, genres
 from trending_assets.assets.monitoring import drift
@@ -35,7 +35,7 @@ def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
         "cleaned": [
             identity.title_identity(sources),
             tables.cleaned_tables(sources),
-            *dg.load_assets_from_modules([catalog]),
+            *dg.load_assets_from_modules([catalog, quality]),
         ],
         "features": dg.load_assets_from_modules([text, activity, store]),
         "training": dg.load_assets_from_modules([training_set]),

@@ -17,9 +17,9 @@ from trending_assets.ingest.archive_inbox import ArchiveInbox
 from trending_assets.ingest.registry import SOURCES, source_named
 from trending_assets.ingest.source import Source
 from trending_assets.partitions import days_between
-from trending_assets.storage.erasures import Erasures
 from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.ledgers import Erasures
 
 
 @dataclass(frozen=True)

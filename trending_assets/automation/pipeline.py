@@ -115,16 +115,21 @@ class Pipeline:
         while len(days) > _MOST_DAYS:
             self._land(source, days[:_MOST_DAYS], ("raw", "parsed"), tags)
             days = days[_MOST_DAYS:]
-        return self._land(source, days, ("raw", "parsed", "exploration"), tags)
+        return self._land(source, days, ("raw", "parsed", "exploration"), tags, [dg.AssetKey(jobs.IDENTITY_QUALITY)])
 
     def parse_again(self, source: Source, days: Sequence[str]) -> str:
         """Reads what raw holds of days again, and all that is made of it, without fetching; returns the run's id."""
         return self._land(source, days, ("parsed", "exploration"))
 
     def _land(
-        self, source: Source, days: Sequence[str], stages: Iterable[str], tags: Mapping[str, str] | None = None
+        self,
+        source: Source,
+        days: Sequence[str],
+        stages: Iterable[str],
+        tags: Mapping[str, str] | None = None,
+        others: Iterable[dg.AssetKey] = (),
     ) -> str:
-        own = [dg.AssetKey([stage, source.name]) for stage in stages]
+        own = [dg.AssetKey([stage, source.name]) for stage in stages] + list(others)
         # Quarantine, identity and the cleaned tables are of all sources.
         shared = [k for k in self._keys_of(jobs.INGEST) if not (k.has_prefix(["raw"]) or k.has_prefix(["parsed"]))]
         job = self.definitions.resolve_implicit_global_asset_job_def()

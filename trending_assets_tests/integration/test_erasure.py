@@ -18,9 +18,9 @@ from trending_assets.ingest.archive_inbox import ArchiveInbox
 from trending_assets.ingest.documents import Document, documents_table
 from trending_assets.ingest.registry import SOURCES, source_named
 from trending_assets.resources.home import HomeResource
-from trending_assets.storage.erasures import Erasures
 from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.ledgers import Erasures
 from trending_assets.storage.raw_documents import LakeRawStore, open_raw_store
 from trending_assets_tests.ingest.archive_samples import file
 from trending_assets_tests.integration.homes import SmallHome

@@ -29,7 +29,9 @@ with recursive identities as (
     select * from title_identity
     qualify row_number() over (partition by source, source_id order by day desc) = 1
 ),
-leads as (select source_id as alias, title_id from identities where source in ('imdb', 'title')),
+leads as (
+    select source_id as alias, title_id from identities where source in ('imdb', 'title') and source_id <> title_id
+),
 followed as (
     select alias, title_id from leads
     union
@@ -38,12 +40,16 @@ followed as (
 current as (
     select alias, title_id from followed where title_id not in (select alias from leads)
 ),
+-- What the newest identity says of a record counts: a match may have been undone since it arrived.
+owners as (
+    select source, source_id, coalesce(current.title_id, identities.title_id) as title_id
+    from identities left join current on identities.title_id = current.alias
+),
 records as (
-    select stg_titles.* replace (coalesce(current.title_id, stg_titles.title_id) as title_id)
-    from stg_titles left join current on stg_titles.title_id = current.alias
+    select stg_titles.* replace (owners.title_id as title_id)
+    from stg_titles join owners using (source, source_id)
     qualify row_number() over (
-        partition by coalesce(current.title_id, stg_titles.title_id), source, source_id
-        order by arrived_at desc, document_sha256
+        partition by owners.title_id, source, source_id order by arrived_at desc, document_sha256
     ) = 1
 ),
 merged as (
@@ -58,17 +64,14 @@ merged as (
     from records group by title_id
 ),
 ids as (
-    select coalesce(current.title_id, identities.title_id) as title_id,
-        if(source in ('imdb', 'title'), source_id, source || ':' || source_id) as alias
-    from identities left join current on identities.title_id = current.alias
+    select title_id, if(source in ('imdb', 'title'), source_id, source || ':' || source_id) as alias from owners
 ),
 aliases as (
     select title_id, list_sort(list_distinct(list(alias))) as aliases from ids where alias <> title_id group by title_id
 ),
 reviewed as (
-    select coalesce(current.title_id, reviews.title_id) as title_id, review_id, min(day) as day,
-        any_value(rating order by arrived_at) as rating
-    from reviews left join current on reviews.title_id = current.alias
+    select owners.title_id, review_id, min(day) as day, any_value(rating order by arrived_at) as rating
+    from reviews join owners on reviews.source = owners.source and reviews.source_title_id = owners.source_id
     group by all
 ),
 activity as (

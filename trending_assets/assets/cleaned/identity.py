@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from trending_assets.domain.catalog.identity import KnownTitles, resolve
+from trending_assets.domain.catalog.identity import RESERVED, KnownTitles, Undone, alias_of, resolve
 from trending_assets.domain.catalog.records import IDENTITY
 from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
@@ -17,6 +18,7 @@ from trending_assets.resources.daily import OWNER, code_version_of, record_schem
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.ledgers import UndoneMatches
 
 _TABLE = "title_identity"
 
@@ -39,10 +41,15 @@ def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
     )
     def identity(context: dg.AssetExecutionContext, home: HomeResource) -> None:
         lake, version, days = home.lake, code_version_of(context, _TABLE), sorted(context.partition_keys)
-        known = KnownTitles(_earlier(lake, days[0]))
+        matches, before = UndoneMatches(lake), None
         for day in days:
+            undone = matches.until(day)
+            if undone != before:
+                # What was learned of a match that is undone from here on has to be forgotten.
+                known, before = KnownTitles(_earlier(lake, day), undone), undone
+            parted = _parted(lake, day, undone)
             landed = [lake.read(table, day, _READ) for table in parsed if lake.exists(table, day)]
-            rows = resolve((row for table in landed for row in table.to_pylist()), known)
+            rows = resolve((row for table in landed for row in table.to_pylist()), known, parted)
             # What a day's records are depends on every earlier day; the rows themselves say whether that changed.
             digest = hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
             table = pa.Table.from_pylist(rows, schema=IDENTITY.schema)
@@ -54,6 +61,19 @@ def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
 
 
 _READ = ["titles", "reviews", "signals"]
+
+
+def _parted(lake: Lake, day: str, undone: Undone) -> list[dict[str, object]]:
+    """The newest earlier row of each record whose match is undone from a day on."""
+    previous = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+    today = undone - UndoneMatches(lake).until(previous)
+    if not today:
+        return []
+    newest = {(str(row["source"]), str(row["source_id"])): row for row in _earlier(lake, day)}
+    # Where a record of that id led its own title to another, both are parted.
+    pairs = {(source, source_id) for source, source_id, _ in today}
+    pairs |= {alias_of(f"{source}:{source_id}") for source, source_id in pairs if source not in RESERVED}
+    return [newest[pair] for pair in sorted(pairs & newest.keys())]
 
 
 def _earlier(lake: Lake, first: str) -> list[dict[str, object]]:

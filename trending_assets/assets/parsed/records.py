@@ -13,7 +13,7 @@ from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, record_schema, write_days
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
-from trending_assets.storage.erasures import Erasures
+from trending_assets.storage.ledgers import Erasures
 
 _RECORDS = ("titles", "reviews", "signals")
 _CODE = ("trending_assets.ingest.documents", "trending_assets.ingest.records", "trending_assets.domain.catalog")

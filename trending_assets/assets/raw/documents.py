@@ -13,8 +13,8 @@ from trending_assets.resources.daily import OWNER, code_version_of, record_schem
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.sources import VISITED_URL
 from trending_assets.resources.versions import code_version
-from trending_assets.storage.erasures import Erasures
 from trending_assets.storage.lake import Write, fingerprint
+from trending_assets.storage.ledgers import Erasures
 from trending_assets.storage.raw_documents import LakeRawStore
 
 

@@ -14,7 +14,8 @@ from trending_assets.domain.catalog.names import is_imdb_id, name_key
 
 # Rows of these "sources" are no records: they say that one title id leads to another.
 IMDB, TITLE = "imdb", "title"
-_NAME = "name:"
+RESERVED = frozenset({IMDB, TITLE})
+NAME = "name:"
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 # A source, its record's id, and the title that the record must not be matched with.
@@ -67,7 +68,7 @@ def id_keys(
 def name_keys(kind: str, *names: str | None) -> list[str]:
     """What a record can be found by: its kind with each of its names; a name without letters or digits is none."""
     keys = {name_key(name) for name in names if name}
-    return sorted(f"{_NAME}{kind}:{key}" for key in keys if key)
+    return sorted(f"{NAME}{kind}:{key}" for key in keys if key)
 
 
 class KnownTitles:
@@ -104,7 +105,7 @@ class KnownTitles:
             if row["kind"]:
                 self._described.add(title_id)
             for key in row["keys"]:
-                if key.startswith(_NAME):
+                if key.startswith(NAME):
                     self._by_name[key].add(Description(title_id, row["year"], row["runtime_minutes"]))
                 else:
                     catalogue, _, value = key.partition(":")

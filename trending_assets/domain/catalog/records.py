@@ -151,7 +151,9 @@ IDENTITY = Record(
         Column("source", pa.string(), "Name of the source."),
         Column("source_id", pa.string(), "The record's id at the source."),
         Column("title_id", pa.string(), "The title."),
-        Column("method", pa.string(), "`imdb id`, `external id`, `first seen`, or how a match by name was made."),
+        Column(
+            "method", pa.string(), "`imdb id`, `external id`, `first seen`, `undone`, or how a match by name was made."
+        ),
         Column("confidence", pa.float64(), "How sure it is, from 0 to 1."),
         Column("kind", pa.string(), "`movie` or `show`, where the record describes the title.", nullable=True),
         Column("year", pa.int32(), "Year of release or of the first broadcast, as described.", nullable=True),
@@ -174,6 +176,33 @@ QUARANTINE = Record(
         Column("reason", pa.string(), "Why it could not be used."),
         Column("document_sha256", pa.string(), "SHA-256 of its payload."),
         Column("payload", pa.binary(), "Its payload, byte for byte."),
+    ),
+)
+
+UNDONE_MATCH = Record(
+    "undone_match",
+    "A match that a person found wrong: from its day on the record and the title are two.",
+    (
+        Column("undone_at", TIMESTAMP, "When it was undone; identities of earlier days stay as they were."),
+        Column("source", pa.string(), "Name of the record's source; `imdb` or `title` where two titles were matched."),
+        Column("source_id", pa.string(), "The record's id at the source, or the title's own id."),
+        Column("title_id", pa.string(), "The title that it is not."),
+        Column("reason", pa.string(), "Why, in the words of whoever undid it."),
+    ),
+)
+
+IDENTITY_QUALITY = Record(
+    "identity_quality",
+    "How well records of a source whose IMDb id is known find their titles by name among other sources' titles.",
+    (
+        Column("source", pa.string(), "Name of the source."),
+        Column("rule", pa.string(), "The rule that matched; null for all together.", nullable=True),
+        Column("labelled", pa.int64(), "Records with an IMDb id; of a rule, those that it matched."),
+        Column("in_catalogue", pa.int64(), "Those whose title another source describes with that id."),
+        Column("matched", pa.int64(), "Those that were matched by name."),
+        Column("right", pa.int64(), "Those that were matched with a title of that id."),
+        Column("precision", pa.float64(), "The share of the matched that are right.", nullable=True),
+        Column("recall", pa.float64(), "The share of those in the catalogue that are right.", nullable=True),
     ),
 )
 

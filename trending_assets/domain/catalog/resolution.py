@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from trending_assets.domain.catalog.known import IMDB, TITLE, KnownTitles, Match, alias_of, id_keys, name_keys
+from trending_assets.domain.catalog.known import IMDB, NAME, TITLE, KnownTitles, Match, alias_of, id_keys, name_keys
 from trending_assets.domain.catalog.names import title_id
 
-FIRST_SEEN, BY_IMDB, BY_EXTERNAL = "first seen", "imdb id", "external id"
+FIRST_SEEN, BY_IMDB, BY_EXTERNAL, UNDONE = "first seen", "imdb id", "external id", "undone"
 SAME_YEAR, NEAR_YEAR = "name and year", "name, near year and runtime"
 # Of the rules by name: the share of right matches that benchmarks/identity.py measures, as far as it can be relied on.
-CONFIDENCE = {FIRST_SEEN: 1.0, BY_IMDB: 1.0, BY_EXTERNAL: 1.0, SAME_YEAR: 0.99, NEAR_YEAR: 0.95}
+CONFIDENCE = {FIRST_SEEN: 1.0, UNDONE: 1.0, BY_IMDB: 1.0, BY_EXTERNAL: 1.0, SAME_YEAR: 0.99, NEAR_YEAR: 0.95}
 _RUNTIME_TOLERANCE = 5
 
 
@@ -35,6 +35,7 @@ class Record:
         names: its names; none where it was not described.
         year: of release or first broadcast.
         runtime_minutes: running time.
+        keys: what it was indexed under before, where no document of the day speaks of it.
     """
 
     source: str
@@ -47,17 +48,24 @@ class Record:
     names: tuple[str | None, ...] = ()
     year: int | None = None
     runtime_minutes: int | None = None
+    keys: tuple[str, ...] | None = None
 
     def id_keys(self) -> list[str]:
         """The ids under which it is indexed."""
+        if self.keys is not None:
+            return [key for key in self.keys if not key.startswith(NAME)]
         return id_keys(self.source, self.kind, self.source_id, self.imdb_id, self.external_ids)
 
     def name_keys(self) -> list[str]:
         """The names under which it is indexed."""
+        if self.keys is not None:
+            return [key for key in self.keys if key.startswith(NAME)]
         return name_keys(self.kind, *self.names) if self.kind else []
 
 
-def resolve(parsed: Iterable[Mapping[str, Any]], known: KnownTitles) -> list[dict[str, Any]]:
+def resolve(
+    parsed: Iterable[Mapping[str, Any]], known: KnownTitles, parted: Iterable[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """The title that each record of a day speaks of: rows of ``records.IDENTITY``, sorted, one a record.
 
     The answer does not depend on the order of the documents. Rows of source ``imdb`` and ``title`` say that
@@ -66,6 +74,8 @@ def resolve(parsed: Iterable[Mapping[str, Any]], known: KnownTitles) -> list[dic
     Args:
         parsed: the day's rows of ``records.PARSED``, of all sources.
         known: the titles of all earlier days; it learns the day's rows.
+        parted: earlier rows of ``records.IDENTITY`` whose match is undone from this day on: their records are
+            found anew, and a title that led to another stands by itself again.
 
     Raises:
         ValueError: a source has a name that is kept for aliases.
@@ -85,6 +95,9 @@ def resolve(parsed: Iterable[Mapping[str, Any]], known: KnownTitles) -> list[dic
     for record in mentioned:
         if (record.source, record.source_id) not in day.rows:
             day.place(record)
+    for row in parted:
+        if (row["source"], row["source_id"]) not in day.rows:
+            day.part(row)
     return day.finish()
 
 
@@ -136,6 +149,10 @@ def _record(
     )
 
 
+def _imdb_id(keys: Iterable[str]) -> str | None:
+    return next((key.partition(":")[2] for key in keys if key.startswith(f"{IMDB}:")), None)
+
+
 def _arrival(row: Mapping[str, Any]) -> tuple[datetime, str, str, str]:
     return row["arrived_at"], row["document_sha256"], row.get("title") or "", row["imdb_id"] or ""
 
@@ -177,6 +194,15 @@ class _Day:
         match = self._known.record(source, source_id) or Match(to, stated["method"], stated["confidence"])
         if (source, source_id) not in self.rows and self._known.allows(source, source_id, match.title_id):
             self._add(Record(source, source_id, parent["arrived_at"], parent["document_sha256"]), match, [])
+
+    def part(self, row: Mapping[str, Any]) -> None:
+        """Finds the title of a record anew whose match is undone."""
+        names = ("source", "source_id", "arrived_at", "document_sha256", "kind", "year", "runtime_minutes")
+        record = Record(**{name: row[name] for name in names}, keys=tuple(row["keys"]), imdb_id=_imdb_id(row["keys"]))
+        if record.source in (IMDB, TITLE):
+            self._add(record, Match(record.source_id, UNDONE, CONFIDENCE[UNDONE]), [])
+        else:
+            self.place(record)
 
     def finish(self) -> list[dict[str, Any]]:
         """The rows, sorted, where those that were found early know too of titles that turned out to be one."""

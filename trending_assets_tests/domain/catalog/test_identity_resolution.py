@@ -215,6 +215,30 @@ def test_titles_that_were_joined_wrongly_can_be_parted() -> None:
     assert found(resolve([title("b:1", "Fargo", day=3)], known)) == {"b:1": "b:1"}
 
 
+def test_a_record_whose_match_is_undone_is_found_anew_on_a_day_without_it() -> None:
+    days = [[title("a:1", imdb=_TT1)], [title("b:1", day=1)]]
+    written = [row for day in resolve_days(days) for row in stored(day)]
+    undone = frozenset({("b", "1", _TT1)})
+    (parted,) = resolve([], KnownTitles(written, undone), [written[-1]])
+    assert (parted["source"], parted["source_id"], parted["title_id"]) == ("b", "1", "b:1")
+    assert {name: parted[name] for name in ("kind", "year", "keys")} == {
+        name: written[-1][name] for name in ("kind", "year", "keys")
+    }
+    # It is not joined to that title again, and is known under its name and its own id.
+    later = KnownTitles([*written, parted], undone)
+    assert found(resolve([title("b:1", day=3)], later)) == {"b:1": "b:1"}
+
+
+def test_a_title_that_led_to_another_stands_by_itself_when_that_is_undone() -> None:
+    days = [[title("a:1", imdb=_TT1)], [title("b:1", "Fargo", day=1)], [title("b:1", "Fargo", imdb=_TT1, day=2)]]
+    written = [row for day in resolve_days(days) for row in stored(day)]
+    undone = frozenset({("b", "1", _TT1)})
+    parted = resolve([], KnownTitles(written, undone), written[-2:])
+    assert found(parted) == {"b:1": "b:1", "title:b:1": "b:1"}
+    assert _how(parted, "title:b:1") == ("b:1", "undone", 1.0)
+    assert KnownTitles([*written, *parted], undone).current("b:1") == "b:1"
+
+
 def test_a_source_must_not_be_named_like_an_alias() -> None:
     with pytest.raises(ValueError, match="imdb"):
         identify([title(f"imdb:{_TT1}")])
