@@ -4,13 +4,18 @@ PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
 
-.PHONY: demo test setup setup-dev lint lock manifest lineage cards clean
+.PHONY: demo test bench setup setup-dev lint lock manifest lineage cards clean
 
 demo: setup
 	@$(BIN)/python -m trending_assets demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: setup-dev lint
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+# Each prints the project beside its peer; `make bench BENCH=cleaning` runs one. All of them take an hour and more.
+BENCH ?= cleaning event_log identity history archives
+bench: setup-dev
+	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -W ignore -m benchmarks.$$name || exit 1; done
 
 lint: setup-dev
 	@$(BIN)/python -m ruff check .

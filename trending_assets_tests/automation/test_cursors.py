@@ -113,3 +113,13 @@ def test_ranges_cover_the_days_and_no_other_without_meeting(offsets: set[int]) -
     assert covered == days
     gaps = [date.fromisoformat(b[0]) - date.fromisoformat(a[1]) for a, b in itertools.pairwise(found)]
     assert all(gap > timedelta(days=1) for gap in gaps)
+
+
+@given(st.sets(st.integers(0, 60)), st.integers(0, 20))
+def test_ranges_with_gaps_cover_the_days_and_leave_longer_gaps_out(offsets: set[int], gap: int) -> None:
+    days = [(date(2024, 12, 1) + timedelta(days=offset)).isoformat() for offset in sorted(offsets)]
+    found = ranges(days, gap)
+    assert all(any(first <= day <= last for first, last in found) for day in days)
+    assert {day for both in found for day in both} <= set(days)
+    apart = [date.fromisoformat(b[0]) - date.fromisoformat(a[1]) for a, b in itertools.pairwise(found)]
+    assert all(between > timedelta(days=gap + 1) for between in apart)
