@@ -306,7 +306,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     """Says which versions are installed, and of each integration whether it is live, local or off, and why."""
     from trending_assets.doctor import examine
 
-    report = examine(_settings().home)
+    report = examine(_settings())
     if as_json:
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
         return

@@ -3,11 +3,13 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from trending_assets.domain.text import encoder
+from trending_assets.ingest.registry import SOURCES
 from trending_assets.ingest.sample import WHEELS
+from trending_assets.resources.sources import options_of
+from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRegistry
@@ -18,13 +20,15 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def examine(folder: Path) -> dict[str, Any]:
+def examine(settings: Settings) -> dict[str, Any]:
     """Versions, and for each integration ``live``, ``local`` or ``off`` with the reason. Changes nothing."""
-    home = Home(folder)
+    folder, home = settings.home, Home(settings.home)
     return {
         "home": str(folder),
         "versions": {"python": platform.python_version(), **{name: _installed(name) for name in _PACKAGES}},
-        "integrations": [{"name": name, "state": state, "why": why} for name, state, why in _integrations(home)],
+        "integrations": [
+            {"name": name, "state": state, "why": why} for name, state, why in _integrations(home, settings)
+        ],
     }
 
 
@@ -35,7 +39,7 @@ def _installed(package: str) -> str:
         return "not installed"
 
 
-def _integrations(home: Home) -> list[tuple[str, str, str]]:
+def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
     days = Lake(home.lake).days("parsed/sample")
     champion = ModelRegistry(home.registry).aliases().get("champion")
     cached = [wheel for wheel in WHEELS if (home.downloads / wheel.filename).is_file()]
@@ -43,6 +47,8 @@ def _integrations(home: Home) -> list[tuple[str, str, str]]:
     online = home.feast / "online_store.db"
     return [
         ("lake", "local", f"{home.lake}: {landed}"),
+        ("raw documents", *_raw_documents(settings)),
+        ("live sources", *_live_sources(settings)),
         ("sample", "local", f"{len(cached)} of {len(WHEELS)} wheels cached in {home.downloads}"),
         ("dagster storage", "local", f"SQLite in {home.dagster}"),
         ("feast registry", "local" if (home.feast / "registry.db").is_file() else "off", f"file in {home.feast}"),
@@ -51,6 +57,25 @@ def _integrations(home: Home) -> list[tuple[str, str, str]]:
         ("encoder", *_encoder()),
         ("weights & biases", "off", "training is tracked by the registry's manifests alone"),
     ]
+
+
+def _raw_documents(settings: Settings) -> tuple[str, str]:
+    most = settings.raw_retention_days
+    kept = f"live sources' are kept {f'{most} days' if most else 'as long as their terms allow'}"
+    # The URL may hold a password.
+    return ("live", f"MongoDB, by TRENDING_RAW_STORE; {kept}") if settings.raw_store else ("local", f"the lake; {kept}")
+
+
+def _live_sources(settings: Settings) -> tuple[str, str]:
+    names = ", ".join(source.name for source in SOURCES if source.crawl)
+    if not settings.contact:
+        return "off", f"{names}: set TRENDING_CONTACT, under which sites reach you"
+    missing = [
+        f"{source.name} needs {source.settings[option]}"
+        for source in SOURCES
+        for option in sorted(source.required - options_of(source).keys())
+    ]
+    return "live", "; ".join([names, *missing])
 
 
 def _encoder() -> tuple[str, str]:
