@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from trending_assets.domain.catalog.identity import RESERVED
 from trending_assets.domain.catalog.labels import LabelMap
 from trending_assets.domain.catalog.taxonomy import Kind
 from trending_assets.ingest.archive_files import ArchiveError
@@ -273,6 +274,8 @@ class Mapping(_Part):
     def _is_consistent(self) -> Self:
         if bool(self.skip) == bool(self.kinds):
             raise ValueError("needs a section titles, reviews or signals, or else a reason to skip")
+        if self.source in RESERVED:
+            raise ValueError(f"source: {self.source} is kept for titles that lead to others; take another name")
         if self.signals and not self.signals.title_id and not self.titles:
             raise ValueError("signals.title_id is missing")
         if self.titles and self.titles.genres and not self.labels:

@@ -75,7 +75,7 @@ def test_each_streaming_service_has_its_own_labels(tmp_path: Path) -> None:
 
 def test_imdb_reviews_meet_their_film_by_its_id(tmp_path: Path) -> None:
     document = _read(tmp_path, "imdb_reviews")[0]
-    assert _some(vars(document), "source", "document_type", "source_id") == ("imdb", "reviews", "r-1")
+    assert _some(vars(document), "source", "document_type", "source_id") == ("imdb_reviews", "reviews", "r-1")
     review = parse(document).reviews[0]
     assert _some(review, "source_title_id", "imdb_id", "text", "rating_raw", "rating_scale", "author") == (
         *("tt0000011", "tt0000011", "Not for me.", "2", 10, None),

@@ -29,6 +29,7 @@ _FORMATS = ("%d-%b-%y", "%B %d, %Y", "%Y-%m-%d")
         ('written = "pipe"', 'written = "semicolon"', "titles.genres.written: "),
         ('id = "{id}"', 'id = "id"', "titles.id.0: Value error, 'id' names no column in braces"),
         ('source = "my_films"', 'source = "My films"', "source: "),
+        ('source = "my_films"', 'source = "imdb"', "source: imdb is kept for titles that lead to others"),
         ("kind_of =", 'kind = "movie"\nkind_of =', "titles: Value error, exactly one of kind and kind_of is needed"),
         ('Funny = ["comedy"]', 'Funny = ["funny"]', r"labels.mine: Value error, not in the taxonomy: \['funny'\]"),
         (

@@ -11,7 +11,7 @@ from trending_assets.storage.lake import Lake
 from trending_assets_tests.ingest.archive_samples import LINKS, MINIATURES, file
 from trending_assets_tests.integration.test_cli import failed, trending
 
-_TAKEN = ("justwatch", "movielens", "rt_reviews")
+_TAKEN = ("imdb_reviews", "justwatch", "movielens", "rt_reviews")
 _DATED = "2017-11-16"
 
 
@@ -22,7 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def landed(home: Path, tmp_path_factory: pytest.TempPathFactory) -> CompletedProcess[str]:
-    """What the command says of a folder with three catalogues, two files to skip and one that nothing is known of."""
+    """What the command says of a folder with four catalogues, two files to skip and one that nothing is known of."""
     folder = tmp_path_factory.mktemp("files of mine")
     for name in _TAKEN:
         file(folder, *MINIATURES[name])
@@ -54,6 +54,7 @@ def test_every_row_is_read_kept_or_quarantined(landed: CompletedProcess[str]) ->
     counts = {name: [int(number) for number in re.findall(r"\d+", row)] for name, row in rows.items()}
     # Of each catalogue: read, kept, duplicates, quarantined, titles, merged.
     assert counts == {
+        "imdb_reviews": [2, 2, 0, 0, 0, 0],
         "justwatch": [2, 2, 0, 0, 2, 0],
         "movielens": [2, 2, 0, 0, 2, 0],
         "rotten_tomatoes": [2, 1, 0, 1, 0, 0],
