@@ -36,9 +36,9 @@ def _executable(finished: SmallHome) -> list[dg.AssetSpec]:
 
 
 def _unasked(key: dg.AssetKey) -> bool:
-    # Sources that are not switched on land only when they are asked for, and nobody explored.
+    # Sources that are not switched on land only when they are asked for, and nobody explored or measured.
     stage, *source = key.path
-    return stage == "exploration" or (stage in ("raw", "parsed") and source != ["sample"])
+    return stage in ("exploration", "identity_quality") or (stage in ("raw", "parsed") and source != ["sample"])
 
 
 def _metadata(instance: dg.DagsterInstance, asset: str, day: str | None = None) -> dict[str, dg.MetadataValue]:
