@@ -22,7 +22,7 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.query import connect, query
 
-# A run costs seconds and an empty day milliseconds: days this far apart are landed together.
+# A run costs half a minute to begin with, and an empty day a third of a second.
 _LONGEST_GAP = 90
 
 

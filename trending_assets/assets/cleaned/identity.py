@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from trending_assets.domain.catalog.identity import RESERVED, KnownTitles, Undone, alias_of, resolve
+from trending_assets.domain.catalog.identity import RESERVED, KnownTitles, alias_of, resolve
 from trending_assets.domain.catalog.records import IDENTITY
 from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
@@ -47,7 +47,7 @@ def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
             if undone != before:
                 # What was learned of a match that is undone from here on has to be forgotten.
                 known, before = KnownTitles(_earlier(lake, day), undone), undone
-            parted = _parted(lake, day, undone)
+            parted = _parted(lake, matches, day)
             landed = [lake.read(table, day, _READ) for table in parsed if lake.exists(table, day)]
             rows = resolve((row for table in landed for row in table.to_pylist()), known, parted)
             # What a day's records are depends on every earlier day; the rows themselves say whether that changed.
@@ -63,10 +63,10 @@ def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
 _READ = ["titles", "reviews", "signals"]
 
 
-def _parted(lake: Lake, day: str, undone: Undone) -> list[dict[str, object]]:
+def _parted(lake: Lake, matches: UndoneMatches, day: str) -> list[dict[str, object]]:
     """The newest earlier row of each record whose match is undone from a day on."""
     previous = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
-    today = undone - UndoneMatches(lake).until(previous)
+    today = matches.until(day) - matches.until(previous)
     if not today:
         return []
     newest = {(str(row["source"]), str(row["source_id"])): row for row in _earlier(lake, day)}
