@@ -7,7 +7,16 @@ from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 
-__all__ = ["genre_text_embedding_v1", "genre_text_v1", "title", "title_activity", "title_embedding", "title_text"]
+__all__ = [
+    "genre_text_embedding_v1",
+    "genre_text_v1",
+    "genre_training_v1",
+    "title",
+    "title_activity",
+    "title_embedding",
+    "title_masked",
+    "title_text",
+]
 
-title_text, title_embedding, title_activity = _views = feature_views(Lake(Home(Settings().home).lake))
-genre_text_v1, genre_text_embedding_v1 = feature_services(_views)
+title_text, title_embedding, title_masked, title_activity = _views = feature_views(Lake(Home(Settings().home).lake))
+genre_text_v1, genre_text_embedding_v1, genre_training_v1 = feature_services(_views)

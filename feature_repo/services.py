@@ -19,4 +19,9 @@ def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
             features=[by_name["title_text"], by_name["title_embedding"]],
             description="For genre models that read the text and its embedding.",
         ),
+        FeatureService(
+            name="genre_training_v1",
+            features=[by_name["title_text"], by_name["title_embedding"], by_name["title_masked"]],
+            description="What genre models are trained from and judged by; offline only.",
+        ),
     ]

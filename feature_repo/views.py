@@ -43,6 +43,18 @@ def feature_views(lake: Lake) -> list[FeatureView]:
             source=lake_source(lake, "title_embedding"),
         ),
         FeatureView(
+            name="title_masked",
+            description="The text without the names of genres, and its embedding: for training, not for serving.",
+            entities=[title],
+            ttl=_NEVER,
+            online=False,
+            schema=[
+                Field(name="masked_text", dtype=String, description="The text; may be empty."),
+                Field(name="masked_embedding", dtype=Array(Float32), description="Its unit vector."),
+            ],
+            source=lake_source(lake, "title_masked"),
+        ),
+        FeatureView(
             name="title_activity",
             description="How much was said of a title up to the end of a day.",
             entities=[title],

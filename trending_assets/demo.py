@@ -54,7 +54,7 @@ def say_what_next(folder: Path, console: Console, ui: str | None, api: str | Non
         found = {
             row["metric"]: row["value"]
             for row in scores
-            if (row["model"], row["split"], row["slice"]) == (model, "test", "all")
+            if (row["model"], row["split"], row["text"], row["slice"]) == (model, "test", "as written", "all")
         }
         scores_of = [f"{found[name]:.3f}" if name in found else "unknown" for name in ("macro_f1", "micro_f1")]
         console.print(f"  {model:15} {'  '.join(scores_of)}")

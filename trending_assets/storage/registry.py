@@ -83,6 +83,7 @@ class Manifest(BaseModel):
         genres: the slugs it knows, in the taxonomy's order.
         thresholds: slug → cut.
         metrics: metric → value on the test split; a metric that is unknown is left out.
+        masked_metrics: the same on the test split's texts without the names of genres.
         slices: slice, such as ``kind=movie`` → metric → value.
         per_genre: slug → precision, recall, f1, support and so on; None is unknown.
         training_set_sha256: hash of the training set's file.
@@ -104,6 +105,7 @@ class Manifest(BaseModel):
     genres: list[str]
     thresholds: dict[str, float]
     metrics: dict[str, float]
+    masked_metrics: dict[str, float] = {}
     slices: dict[str, dict[str, float]]
     per_genre: dict[str, dict[str, float | None]]
     training_set_sha256: str

@@ -88,9 +88,10 @@ def _write(home: SmallHome, corpus: Corpus) -> None:
         }
         vectors = [[float(row["version"])] + [1.0] * 383 for row in rows]
         lake.write("title_text", pa.table({**times, **text}), day=day)
-        lake.write(
-            "title_embedding", pa.table({**times, "embedding": pa.array(vectors, pa.list_(pa.float32()))}), day=day
-        )
+        embedding = pa.array(vectors, pa.list_(pa.float32()))
+        lake.write("title_embedding", pa.table({**times, "embedding": embedding}), day=day)
+        masked = {"masked_text": text["text"], "masked_embedding": embedding}
+        lake.write("title_masked", pa.table({**times, **masked}), day=day)
 
 
 def _write_titles(home: SmallHome, day: str, corpus: Corpus, titles: list[str]) -> None:
@@ -122,10 +123,10 @@ def test_every_row_holds_the_version_that_was_known_at_its_time(seed: int, tmp_p
     rows = _training_set(tmp_path / "home", corpus)
     assert [row["title_id"] for row in rows] == sorted(corpus.labels)
     wrong = {
-        row["title_id"]: (row["text"], row["year"] - 2000, row["embedding"][0])
+        row["title_id"]: (row["text"], row["year"] - 2000, row["embedding"][0], row["masked_text"])
         for row in rows
-        if (row["text"], row["year"] - 2000, row["embedding"][0])
-        != (_text(row["title_id"], v := corpus.known(row["title_id"])), v, float(v))
+        if (row["text"], row["year"] - 2000, row["embedding"][0], row["masked_text"])
+        != (text := _text(row["title_id"], v := corpus.known(row["title_id"])), v, float(v), text)
     }
     assert wrong == {}
     # The corpus would show a leak: most titles have a version that must not be seen.

@@ -11,7 +11,9 @@ from trending_assets.resources.daily import OWNER, column_schema
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 
-FEATURE_TABLES = ("title_text", "title_embedding", "title_activity")
+FEATURE_TABLES = ("title_text", "title_embedding", "title_masked", "title_activity")
+# What is only learned from and judged by is not asked for online.
+ONLINE_TABLES = ("title_text", "title_embedding", "title_activity")
 POOL = "feast_registry"
 _REGISTERED = pa.schema([pa.field("name", pa.string(), False), pa.field("type", pa.string(), False)])
 _ONLINE = pa.schema(
@@ -50,7 +52,7 @@ def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key="online_store",
-    deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in FEATURE_TABLES)],
+    deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in ONLINE_TABLES)],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
     code_version=code_version(__name__, "feature_repo"),
@@ -66,9 +68,9 @@ def online_store(context: dg.AssetExecutionContext, home: HomeResource) -> None:
     from feature_repo.repository import materialize
 
     lake, days = home.lake, sorted(context.partition_keys)
-    newest = max(days[-1], *(lake.days(name)[-1] for name in FEATURE_TABLES))
+    newest = max(days[-1], *(lake.days(name)[-1] for name in ONLINE_TABLES))
     materialize(home.paths.folder, date.fromisoformat(days[0]), date.fromisoformat(newest))
     for day in days:
-        rows = {f"{name} rows": lake.read(name, day, ["title_id"]).num_rows for name in FEATURE_TABLES}
+        rows = {f"{name} rows": lake.read(name, day, ["title_id"]).num_rows for name in ONLINE_TABLES}
         total = {"dagster/partition_row_count": dg.MetadataValue.int(sum(rows.values()))}
         context.add_asset_metadata(total | rows | {"written_up_to": newest}, partition_key=day)

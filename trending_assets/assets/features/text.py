@@ -1,9 +1,12 @@
-"""``title_text`` and ``title_embedding``: stateless features of what a title is about."""
+"""``title_text``, ``title_embedding`` and ``title_masked``: stateless features of what a title is about."""
 
 import dagster as dg
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from trending_assets.domain.catalog.records import TIMESTAMP
+from trending_assets.domain.genres.masking import mask_genre_words
 from trending_assets.domain.text.encoder import EMBEDDING_SIZE, MAX_TOKENS, NAME, Encoder
 from trending_assets.domain.text.features import title_features
 from trending_assets.partitions import DAILY
@@ -24,6 +27,14 @@ _TEXT = pa.schema(
 )
 _EMBEDDING = pa.schema(
     [pa.field("title_id", pa.string(), False), *_TIMES, pa.field("embedding", pa.list_(pa.float32()), False)]
+)
+_MASKED = pa.schema(
+    [
+        pa.field("title_id", pa.string(), False),
+        *_TIMES,
+        pa.field("masked_text", pa.string(), False),
+        pa.field("masked_embedding", pa.list_(pa.float32()), False),
+    ]
 )
 
 
@@ -89,10 +100,56 @@ def title_embedding(context: dg.AssetExecutionContext, home: HomeResource) -> No
         encoder = encoders[0] if encoders else Encoder()
         encoders[:] = [encoder]
         vectors = encoder.encode(text["text"].to_pylist())
-        offsets = pa.array(range(0, vectors.size + 1, EMBEDDING_SIZE), pa.int32())
-        embedding = pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel(), pa.float32()))
-        columns = [text["title_id"], text["event_timestamp"], text["created"], embedding]
+        columns = [text["title_id"], text["event_timestamp"], text["created"], _lists(vectors)]
         context.log.info("%s: %d titles embedded", day, len(vectors))
         return pa.Table.from_arrays(columns, schema=_EMBEDDING)
 
     write_days(context, lake, "title_embedding", build, inputs=lambda day: lake.input_hashes("title_text", [day]))
+
+
+@dg.asset(
+    key="title_masked",
+    deps=[dg.AssetKey("title_text"), dg.AssetKey("title_embedding")],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    code_version=code_version(__name__, "trending_assets.domain.text.encoder", "trending_assets.domain.genres.masking"),
+    group_name="features",
+    owners=[OWNER],
+    kinds={"onnx", "parquet"},
+    description="Text and embedding without the names of genres, which models learn and are judged by; never online.",
+    metadata=column_schema(_MASKED),
+)
+def title_masked(context: dg.AssetExecutionContext, home: HomeResource) -> None:
+    """The masked texts of each day; only those that name a genre are encoded anew."""
+    lake = home.lake
+    encoders: list[Encoder] = []
+
+    def build(day: str) -> pa.Table:
+        text = lake.read("title_text", day, ["title_id", "event_timestamp", "created", "text"])
+        embeddings = lake.read("title_embedding", day, ["title_id", "embedding"])
+        if text["title_id"] != embeddings["title_id"]:
+            raise dg.Failure(f"{day}: title_text and title_embedding hold other titles")
+        written = text["text"].to_pylist()
+        texts = [mask_genre_words(each) for each in written]
+        vectors = np.array(embeddings["embedding"].to_pylist(), dtype=np.float32).reshape(-1, EMBEDDING_SIZE)
+        changed = [i for i, each in enumerate(texts) if each != written[i]]
+        if changed:
+            encoder = encoders[0] if encoders else Encoder()
+            encoders[:] = [encoder]
+            vectors[changed] = encoder.encode([texts[i] for i in changed])
+        columns = [text["title_id"], text["event_timestamp"], text["created"], pa.array(texts, pa.string())]
+        return pa.Table.from_arrays([*columns, _lists(vectors)], schema=_MASKED)
+
+    def inputs(day: str) -> dict[str, str]:
+        return {
+            name: sha
+            for table in ("title_text", "title_embedding")
+            for name, sha in lake.input_hashes(table, [day]).items()
+        }
+
+    write_days(context, lake, "title_masked", build, inputs=inputs)
+
+
+def _lists(vectors: npt.NDArray[np.float32]) -> pa.ListArray:
+    offsets = pa.array(range(0, vectors.size + 1, EMBEDDING_SIZE), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel(), pa.float32()))

@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from trending_assets.domain.genres.datasets import TEST, TRAIN, rows_of
+from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, rows_of
 from trending_assets.domain.genres.models import model_class
 from trending_assets.domain.genres.plots import precision_recall_plot
 from trending_assets.domain.genres.training import evaluate, train
@@ -31,6 +31,8 @@ _READS = pa.schema(
         pa.field("year", pa.int64()),
         pa.field("word_count", pa.int64(), False),
         pa.field("embedding", pa.list_(pa.float32())),
+        pa.field("masked_text", pa.string(), False),
+        pa.field("masked_embedding", pa.list_(pa.float32())),
     ]
 )
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "pandas", "pyarrow", "feast", "onnxruntime")
@@ -71,7 +73,8 @@ def _train(home: HomeResource, ref: ModelRef, code: str, run_id: str) -> None:
     lake: Lake = home.lake
     frame = lake.read(TRAINING_SET).to_pandas()
     trained = train(model_class(ref.model), frame, SEED)
-    evaluation = evaluate(trained.predictor, rows_of(frame, TEST))
+    test = rows_of(frame, TEST)
+    evaluation, without_genres = evaluate(trained.predictor, test), evaluate(trained.predictor, masked(test))
     service = home.feature_store().get_feature_service(trained.model.feature_service)
     fields: dict[str, Any] = {
         "trained_at": datetime.now(UTC),
@@ -81,6 +84,7 @@ def _train(home: HomeResource, ref: ModelRef, code: str, run_id: str) -> None:
         "genres": list(trained.predictor.genres),
         "thresholds": trained.thresholds,
         "metrics": evaluation.metrics(),
+        "masked_metrics": without_genres.metrics(),
         "slices": evaluation.slices,
         "per_genre": evaluation.per_genre,
         "training_set_sha256": lake.sha256(TRAINING_SET),
@@ -94,13 +98,13 @@ def _train(home: HomeResource, ref: ModelRef, code: str, run_id: str) -> None:
 
 def _metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
     plot = base64.b64encode(precision_recall_plot(manifest.per_genre, title=str(manifest.ref))).decode()
-    columns = ["precision", "recall", "f1", "support"]
+    columns = ["precision", "recall", "f1", "average_precision", "ece", "support"]
     table = pd.DataFrame.from_dict(manifest.per_genre, orient="index")[columns].round(3)
     rows = [
         f"| {genre} | " + " | ".join("unknown" if pd.isna(v) else f"{v:g}" for v in row) + " |"
         for genre, row in zip(table.index, table.to_numpy(), strict=True)
     ]
-    header = f"| genre | {' | '.join(columns)} |\n|{'---|' * 5}"
+    header = f"| genre | {' | '.join(columns)} |\n|{'---|' * 7}"
     splits = home.lake.read(TRAINING_SET, columns=["split"])["split"].to_pylist()
     return {
         "dagster/row_count": dg.MetadataValue.int(splits.count(TRAIN)),
@@ -108,6 +112,7 @@ def _metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
         "registry": dg.MetadataValue.path(str(home.registry.folder(manifest.ref))),
         "trained on days": len(manifest.data_partitions),
         **{name: dg.MetadataValue.float(value) for name, value in manifest.metrics.items()},
+        **{f"masked {name}": dg.MetadataValue.float(value) for name, value in manifest.masked_metrics.items()},
         "precision and recall": dg.MetadataValue.md(f"![precision and recall by genre](data:image/png;base64,{plot})"),
         "by genre": dg.MetadataValue.md("\n".join([header, *rows])),
     }

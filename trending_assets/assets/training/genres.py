@@ -17,9 +17,9 @@ from trending_assets.storage.lake import Lake
 if TYPE_CHECKING:
     import pandas as pd
 
-FEATURE_SERVICE = "genre_text_embedding_v1"
+FEATURE_SERVICE = "genre_training_v1"
 TABLE = "genre_training_set"
-_INPUTS = ("stg_titles", "title_text", "title_embedding")
+_INPUTS = ("stg_titles", "title_text", "title_embedding", "title_masked")
 _SCHEMA = pa.schema(
     [
         pa.field("title_id", pa.string(), False),
@@ -29,6 +29,9 @@ _SCHEMA = pa.schema(
         pa.field("year", pa.int64()),
         pa.field("word_count", pa.int64(), False),
         pa.field("embedding", pa.list_(pa.float32()), False),
+        pa.field("masked_text", pa.string(), False),
+        pa.field("masked_embedding", pa.list_(pa.float32()), False),
+        pa.field("plot", pa.string(), False),
         pa.field("genres", STRINGS, False),
         pa.field("label_coverage", STRINGS, False),
         pa.field("document_sha256", pa.string(), False),
@@ -41,7 +44,9 @@ _SCHEMA = pa.schema(
 @dg.asset(
     key=TABLE,
     deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in _INPUTS)],
-    code_version=code_version(__name__, "trending_assets.domain.genres.datasets", "feature_repo"),
+    code_version=code_version(
+        __name__, "trending_assets.domain.genres.datasets", "trending_assets.domain.text.duplicates", "feature_repo"
+    ),
     group_name="training",
     owners=[OWNER],
     kinds={"feast", "parquet"},
@@ -79,7 +84,7 @@ def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
         entities, store.get_feature_service(FEATURE_SERVICE), filter_by_created_timestamp=True
     ).to_df()
     joined = labels.merge(features.drop(columns="event_timestamp"), on="title_id", validate="one_to_one")
-    missing = joined["text"].isna() | joined["embedding"].isna()
+    missing = joined[["text", "embedding", "masked_text", "masked_embedding"]].isna().any(axis=1)
     if len(joined) != len(labels) or missing.any():
         titles = sorted(set(labels["title_id"]) - set(joined[~missing]["title_id"]))
         raise dg.Failure(f"{len(titles)} labelled titles have no features, such as {titles[:3]}")
@@ -94,7 +99,7 @@ def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
     described = set(frame.loc[frame["plot"].notna(), "title_id"])
     newest = frame[frame["title_id"].isin(described)].drop_duplicates(["title_id", "source", "source_id"], keep="last")
     merged = newest.groupby("title_id", as_index=False).agg(
-        {"genres": _union, "label_coverage": _union, "arrived_at": "last", "document_sha256": "last"}
+        {"genres": _union, "label_coverage": _union, "plot": "last", "arrived_at": "last", "document_sha256": "last"}
     )
     # A label is known from the moment its record arrived, and so are the features it may be learned from.
     return merged.rename(columns={"arrived_at": "event_timestamp"})

@@ -1,8 +1,9 @@
 """The genre training set: its splits, its labels, and its rows as features.
 
 A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind,
-year, word_count, embedding (left out where no model reads it), genres, label_coverage, split and
-split_reason. A slug outside a row's ``label_coverage`` is unknown for that row: no positive and no negative.
+year, word_count, embedding (left out where no model reads it), masked_text, masked_embedding (the same without
+the names of genres), plot, genres, label_coverage, split and split_reason. A slug outside a row's
+``label_coverage`` is unknown for that row: no positive and no negative.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES, Kind
+from trending_assets.domain.text.duplicates import near_duplicates
 from trending_assets.domain.text.features import TitleFeatures
 
 TRAIN, VALIDATION, TEST, EXCLUDED = "train", "validation", "test", "excluded"
@@ -53,12 +55,13 @@ def normalised_text(text: str) -> str:
 def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
     """The frame with the columns ``split`` and ``split_reason`` (set anew where they exist).
 
-    What would leak is taken from the training side: a train or validation row whose normalised text is in
-    test too, then a train row whose text is in validation. A row without any label is excluded wherever it
-    falls, since nothing can be learned from it or measured on it.
+    What would leak is taken from the training side: a train or validation row whose normalised text or whose plot
+    is in test too, then a train row with one that is in validation. A plot that says nearly the same counts as the
+    same, see :func:`~trending_assets.domain.text.duplicates.near_duplicates`. A row without any label is excluded
+    wherever it falls, since nothing can be learned from it or measured on it.
 
     Args:
-        frame: at least title_id, text, genres and label_coverage.
+        frame: at least title_id, text, plot, genres and label_coverage.
         salt: see :func:`assign_split`.
     """
     split = np.array([assign_split(title_id, salt) for title_id in frame["title_id"]], dtype=object)
@@ -69,10 +72,21 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
         elif not set(GENRES).intersection(genres):
             split[i], reason[i] = EXCLUDED, "no genre label"
     texts = np.array([normalised_text(text) for text in frame["text"]], dtype=object)
+    plots = frame["plot"].tolist()
     for held, others in ((TEST, (TRAIN, VALIDATION)), (VALIDATION, (TRAIN,))):
         seen = set(texts[split == held])
-        leaks = np.isin(split, others) & np.array([text in seen for text in texts], dtype=bool)
-        split[leaks], reason[leaks] = EXCLUDED, f"text also in {held}"
+        # The held rows come first, so that whatever nearly repeats one of them is found to.
+        order = [*np.flatnonzero(split == held), *np.flatnonzero(np.isin(split, others))]
+        held_rows = int((split == held).sum())
+        originals = near_duplicates([plots[row] for row in order])
+        near = {
+            row for row, original in zip(order, originals, strict=True) if original is not None and original < held_rows
+        }
+        for row in order[held_rows:]:
+            if texts[row] in seen:
+                split[row], reason[row] = EXCLUDED, f"text also in {held}"
+            elif row in near:
+                split[row], reason[row] = EXCLUDED, f"plot also in {held}"
     return frame.assign(split=split.astype(str), split_reason=reason.astype(str))
 
 
@@ -114,6 +128,17 @@ def known_genres(frame: pd.DataFrame, minimum: int = MINIMUM_EXAMPLES) -> tuple[
     labels = label_matrix(rows_of(frame, TRAIN), GENRES)
     positives, negatives = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
     return tuple(genre for i, genre in enumerate(GENRES) if positives[i] >= minimum and negatives[i] >= minimum)
+
+
+def masked(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they are without the names of genres: text, length and embedding."""
+    changed: dict[str, Any] = {
+        "text": frame["masked_text"],
+        "word_count": [len(text.split()) for text in frame["masked_text"]],
+    }
+    if "masked_embedding" in frame:
+        changed["embedding"] = frame["masked_embedding"]
+    return frame.assign(**changed)
 
 
 def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:

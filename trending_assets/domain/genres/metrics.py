@@ -32,7 +32,7 @@ class Evaluation:
         samples_f1: mean F1 of the rows that have a known positive.
         brier: mean squared error of the probabilities over the known cells.
         abstention_rate: share of rows for which nothing was selected.
-        per_genre: slug → precision, recall, f1, average_precision, support.
+        per_genre: slug → precision, recall, f1, average_precision, ece, support.
         slices: slice → rows and whatever of micro_f1 and macro_f1 could be measured.
     """
 
@@ -124,12 +124,36 @@ def average_precision(truth: npt.NDArray[np.float64], scores: npt.NDArray[np.flo
     return float(np.sum(np.diff(hits, prepend=0.0) * hits / seen) / relevant.sum())
 
 
+def expected_calibration_error(
+    truth: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64], bins: int = 10
+) -> float | None:
+    """How far probabilities are from frequencies: the mean over rows of |mean probability - frequency| of their bin.
+
+    Bins hold equally many rows of neighbouring probabilities, since those of a rare genre nearly all lie close to
+    0 (Nixon et al., "Measuring calibration in deep learning", 2019, adaptive calibration error). None where no cell
+    is known.
+
+    Args:
+        truth: shape (n,): 1, 0 or NaN.
+        probabilities: shape (n,).
+        bins: how many; no more than there are known cells.
+    """
+    known = ~np.isnan(truth)
+    if not known.any():
+        return None
+    order = np.argsort(probabilities[known], kind="stable")
+    relevant, ranked = truth[known][order], probabilities[known][order]
+    parts = np.array_split(np.arange(len(ranked)), min(bins, len(ranked)))
+    return float(sum(abs(ranked[part].sum() - relevant[part].sum()) for part in parts) / len(ranked))
+
+
 def per_genre(
     labels: Labels, selected: Selected, probabilities: npt.NDArray[np.float64], genres: Sequence[str]
 ) -> dict[str, Figures]:
-    """Precision, recall, F1, average precision and support of each genre.
+    """Precision, recall, F1, average precision, calibration error (``ece``) and support of each genre.
 
-    Without a known positive all but the support (0) are None; without a selected row precision is.
+    Without a known positive all but the support (0) and the calibration error are None; without a selected row
+    precision is.
 
     Args:
         labels: shape (n, k).
@@ -146,6 +170,7 @@ def per_genre(
             "recall": hits / support if support else None,
             "f1": _f1(hits, wrong, missed),
             "average_precision": average_precision(labels[:, i], probabilities[:, i]),
+            "ece": expected_calibration_error(labels[:, i], probabilities[:, i]),
             "support": float(support),
         }
     return figures

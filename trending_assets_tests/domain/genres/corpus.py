@@ -36,6 +36,7 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
                 "title_id": f"tt{i:05d}",
                 "event_timestamp": pd.Timestamp("2025-06-01", tz="UTC"),
                 "text": f"Title {i}. " + " ".join(words),
+                "plot": " ".join(words),
                 "kind": "movie" if rng.random() < 0.8 else "show",
                 "year": None if rng.random() < 0.1 else int(rng.integers(1930, 2025)),
                 "word_count": len(words) + 2,
@@ -45,7 +46,8 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
             }
         )
     frame = pd.DataFrame(records).astype({"year": "Int64"})
-    return splits(frame)
+    # Nothing in the corpus names a genre.
+    return splits(frame).assign(masked_text=frame["text"], masked_embedding=frame["embedding"])
 
 
 def full_coverage() -> list[str]:

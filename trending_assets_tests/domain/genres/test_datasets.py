@@ -23,7 +23,8 @@ def _ids_of(split: str, number: int) -> list[str]:
 
 
 def _frame(rows: list[tuple[str, str, list[str], list[str]]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["title_id", "text", "genres", "label_coverage"])
+    frame = pd.DataFrame(rows, columns=["title_id", "text", "genres", "label_coverage"])
+    return frame.assign(plot=[text.partition(". ")[2] for text in frame["text"]])
 
 
 def test_the_shares_of_the_splits() -> None:
@@ -44,6 +45,28 @@ def test_a_title_keeps_its_split_whatever_else_arrives() -> None:
     few, many = corpus(60), corpus(120)
     both = many.set_index("title_id").loc[few["title_id"]]
     assert few["split"].tolist() == both["split"].tolist()
+
+
+def test_a_plot_that_nearly_stands_in_a_held_split_is_taken_from_the_other_side() -> None:
+    plot = (
+        "a lonely lighthouse keeper finds a chest on the shore and learns in a long winter of letters and lies from "
+        "the village whose it was {} the storm"
+    )
+    (train, twin), (validation,), (test,) = _ids_of("train", 2), _ids_of("validation", 1), _ids_of("test", 1)
+    rows = [
+        (train, f"Another name. {plot.format('after')}", ["drama"], ["drama"]),
+        (
+            twin,
+            "The Keeper. A lonely keeper and a chest on the shore of quite another sea in the north.",
+            ["drama"],
+            ["drama"],
+        ),
+        (validation, f"The Keeper. {plot.format('after')}", ["drama"], ["drama"]),
+        (test, f"The Keeper. {plot.format('before')}", ["drama"], ["drama"]),
+    ]
+    result = splits(_frame(rows)).set_index("title_id")
+    assert result.loc[[train, validation], "split_reason"].tolist() == ["plot also in test"] * 2
+    assert result.loc[[twin, test], "split"].tolist() == ["train", "test"]
 
 
 def test_text_of_the_test_split_is_taken_from_the_other_side() -> None:

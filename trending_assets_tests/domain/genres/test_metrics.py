@@ -57,7 +57,7 @@ def test_without_a_known_positive_nothing_is_claimed() -> None:
     assert metrics.samples_f1(labels, selected) is None
     figures = metrics.per_genre(labels, selected, np.full((2, 2), 0.5), ["drama", "war"])
     unknown = {"precision": None, "recall": None, "f1": None, "average_precision": None, "support": 0.0}
-    assert figures == {"drama": unknown, "war": unknown}
+    assert figures == {"drama": unknown | {"ece": 0.5}, "war": unknown | {"ece": None}}
 
 
 def test_the_mean_leaves_out_what_is_unknown() -> None:
@@ -125,3 +125,23 @@ def test_slices_have_their_own_figures_and_no_invented_ones() -> None:
     slices = metrics.sliced(labels, selected, [("kind=movie",), ("kind=movie",), ("kind=show",)])
     assert slices["kind=movie"] == {"rows": 2.0, "micro_f1": pytest.approx(2 / 3), "macro_f1": pytest.approx(2 / 3)}
     assert slices["kind=show"] == {"rows": 1.0}
+
+
+def test_probabilities_that_are_frequencies_are_calibrated() -> None:
+    truth = np.tile([1.0, 0.0, 0.0, 0.0], 50)
+    assert metrics.expected_calibration_error(truth, np.full(200, 0.25)) == pytest.approx(0.0, abs=0.06)
+    assert metrics.expected_calibration_error(truth, np.full(200, 0.75), bins=1) == pytest.approx(0.5)
+
+
+def test_calibration_errors_of_bins_do_not_cancel_out() -> None:
+    truth = np.repeat([0.0, 1.0], 50)
+    probabilities = np.repeat([0.4, 0.6], 50)
+    assert metrics.expected_calibration_error(truth, probabilities, bins=2) == pytest.approx(0.4)
+    assert metrics.expected_calibration_error(truth, probabilities, bins=1) == pytest.approx(0.0)
+
+
+def test_unknown_cells_have_no_calibration() -> None:
+    truth = np.array([1.0, np.nan, 0.0, np.nan])
+    known = metrics.expected_calibration_error(truth, np.array([0.9, 0.1, 0.2, 0.7]))
+    assert known == metrics.expected_calibration_error(np.array([1.0, 0.0]), np.array([0.9, 0.2]))
+    assert metrics.expected_calibration_error(np.full(3, np.nan), np.full(3, 0.5)) is None

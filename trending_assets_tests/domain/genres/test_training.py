@@ -157,6 +157,7 @@ def _justwatch_rows(path: Path) -> Iterator[dict[str, object]]:
             yield {
                 "title_id": row["id"],
                 "text": title.text,
+                "plot": row["description"],
                 "kind": title.kind,
                 "year": year,
                 "word_count": title.word_count,
