@@ -1,7 +1,8 @@
 """Predictions for a file of titles, by the same code as the API's."""
 
+import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.registry import ModelRegistry
 
 _CHUNK = 512
+Row = tuple[str | None, Instance]
 
 
 class NoChampionError(LookupError):
@@ -25,27 +27,25 @@ class BadLineError(ValueError):
     """A line of the input is not a title; the message names the line and what is wrong with it."""
 
 
-def predict_file(home: Home, source: Path, target: Path) -> tuple[int, str]:
-    """Predicts every title of a JSON-lines file with the champion.
+def predict_rows(home: Home, rows: Iterator[Row], target: Path) -> tuple[int, str]:
+    """Predicts titles with the champion, as many at a time as fit in memory.
 
     Args:
         home: where the registry is.
-        source: rows with title_id, title, kind, year and plot; year may be null.
-        target: rows as the API answers, in order; replaced whole, or left as it is where a line is bad.
+        rows: ids, or None, and titles.
+        target: rows as the API answers, in order; replaced whole, or left as it is where a row is bad.
 
     Returns:
         The number of predictions, and the champion.
 
     Raises:
         NoChampionError: there is no champion.
-        BadLineError: a line is not a title.
     """
     loader = ChampionLoader(ModelRegistry(home.registry))
     ref = loader.find()
     if ref is None:
         raise NoChampionError("no champion: the gate has promoted no model yet; run `trending demo` first")
     champion, count = loader.load(ref), 0
-    rows = _rows(source)
     with replacing(target.absolute(), target.absolute().parent) as staged, staged.open("w") as stream:
         while chunk := list(islice(rows, _CHUNK)):
             predictions = predict_instances(champion, [instance for _, instance in chunk])
@@ -55,17 +55,38 @@ def predict_file(home: Home, source: Path, target: Path) -> tuple[int, str]:
     return count, str(ref)
 
 
-def _rows(source: Path) -> Iterator[tuple[str | None, Instance]]:
-    with source.open() as lines:
+def rows_of_json_lines(source: Path) -> Iterator[Row]:
+    """The titles in a file of JSON lines, gzipped or not: title_id, title, kind, year and plot; year may be null.
+
+    Raises:
+        BadLineError: a line is not a title.
+    """
+    open_text = gzip.open if source.suffix == ".gz" else open
+    with open_text(source, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
+            where = f"{source}, line {number}"
             try:
                 row: dict[str, Any] = json.loads(line)
                 title_id = row.pop("title_id", None)
-                yield title_id, Instance.model_validate(row)
-            except ValidationError as error:
-                found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'title'}: {e['msg']}" for e in error.errors())
-                raise BadLineError(f"{source}, line {number}: {found}") from None
             except (ValueError, AttributeError, TypeError) as error:
-                raise BadLineError(f"{source}, line {number}: not a JSON object: {error}") from None
+                raise BadLineError(f"{where}: not a JSON object: {error}") from None
+            yield title_id, checked_instance(row, where)
+
+
+def checked_instance(row: Mapping[str, object], where: str) -> Instance:
+    """A row as a title.
+
+    Args:
+        row: title, plot, kind and year.
+        where: what the row is called in the error.
+
+    Raises:
+        BadLineError: it is none.
+    """
+    try:
+        return Instance.model_validate(row)
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'title'}: {e['msg']}" for e in error.errors())
+        raise BadLineError(f"{where}: {found}") from None

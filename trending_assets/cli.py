@@ -255,15 +255,22 @@ def ingest(
 def predict(
     source: Annotated[
         Path,
-        typer.Option("--input", exists=True, dir_okay=False, help="JSON lines: title_id, title, kind, year, plot."),
+        typer.Option(
+            "--input",
+            exists=True,
+            dir_okay=False,
+            help="JSON lines of title_id, title, kind, year, plot; or a file that the archive source reads.",
+        ),
     ],
     target: Annotated[Path, typer.Option("--output", help="JSON lines: one prediction a line, in order.")],
+    mapping: Annotated[str | None, typer.Option(help="How to read the file: a mapping's name, or its file.")] = None,
 ) -> None:
     """Predicts the genres of the titles in a file with the champion."""
-    from serving.batch import predict_file
+    from serving.batch import predict_rows
+    from trending_assets.predictions import titles_in
     from trending_assets.storage.home import Home
 
-    count, model = predict_file(Home(_settings().home), source, target)
+    count, model = predict_rows(Home(_settings().home), titles_in(source, mapping), target)
     console.print(f"{count} predictions by {model} written to {target}")
 
 
@@ -431,26 +438,14 @@ def models_promote(ref: Annotated[str, typer.Argument(help="model/version, or ch
     """Makes a version the champion; the API follows within seconds."""
     registry = _registry(_settings())
     found = registry.aliases().get(ref) or _ref(ref)
-    registry.verified(found)
-    before = registry.aliases().get("champion")
-    registry.promote(found)
-    registry.record_decision(
-        {
-            "candidate": str(found),
-            "champion_before": str(before) if before else None,
-            "promoted": True,
-            "reasons": ["promoted by a person"],
-            "numbers": {},
-            "run_id": None,
-        }
-    )
+    registry.promote_by_hand(found)
     console.print(f"champion: {found}")
 
 
 @models_app.command("rollback")
 def models_rollback() -> None:
     """Makes the previous champion the champion again; the API follows within seconds."""
-    console.print(f"champion: {_registry(_settings()).rollback()}")
+    console.print(f"champion: {_registry(_settings()).roll_back_by_hand()}")
 
 
 def _ref(text: str) -> "ModelRef":

@@ -17,6 +17,7 @@ from trending_assets.automation import jobs, schedules, sensors
 from trending_assets.checks import accounting, expectations, freshness, training, volume
 from trending_assets.ingest.registry import SOURCES, source_named
 from trending_assets.ingest.source import Source
+from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.sources import source_resources
 from trending_assets.settings import Settings
@@ -48,7 +49,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
     """All definitions, for the home that the settings name.
 
     Args:
-        overrides: resources that replace the standard ones, by name: ``home`` and one a source.
+        overrides: resources that replace the standard ones, by name: ``home``, ``gate`` and one a source.
         sources: the registry of sources.
 
     Raises:
@@ -61,6 +62,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
         "home": HomeResource(
             folder=str(settings.home), raw_store_url=dg.EnvVar("TRENDING_RAW_STORE") if settings.raw_store else ""
         ),
+        "gate": GateResource(require_approval=settings.require_approval),
         **source_resources(
             sources,
             settings.home,

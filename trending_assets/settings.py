@@ -17,6 +17,7 @@ class Settings(BaseSettings):
         raw_store: MongoDB's URL, to keep raw documents there; they are kept in the lake where it is not set.
         raw_retention_days: how many days raw documents of live sources are kept; for ever where it is not set, but
             for sources whose terms say otherwise.
+        require_approval: what passes the gate waits for a person, who promotes it by a command.
         contact: an e-mail address or a URL under which the sites that are asked reach whoever runs this.
     """
 
@@ -27,6 +28,7 @@ class Settings(BaseSettings):
     sources: str = "sample"
     raw_store: str | None = None
     raw_retention_days: int | None = Field(default=None, ge=1)
+    require_approval: bool = False
     contact: str | None = None
 
     @field_validator("home")

@@ -81,7 +81,7 @@ def retention(sources: Iterable[Source], days: int | None) -> dg.JobDefinition:
 @dg.op
 def roll_back_champion(context: dg.OpExecutionContext, home: HomeResource) -> None:
     """Makes the previous champion the champion again; serving follows within seconds."""
-    champion = home.registry.rollback()
+    champion = home.registry.roll_back_by_hand(context.run_id)
     context.log.info("champion is %s again", champion)
 
 

@@ -84,6 +84,7 @@ class Manifest(BaseModel):
         thresholds: slug → cut.
         metrics: metric → value on the test split; a metric that is unknown is left out.
         masked_metrics: the same on the test split's texts without the names of genres.
+        costs: ``training_seconds``, and of the processor's time ``latency_ms_p50`` and ``latency_ms_p99`` of one title.
         slices: slice, such as ``kind=movie`` → metric → value.
         per_genre: slug → precision, recall, f1, support and so on; None is unknown.
         training_set_sha256: hash of the training set's file.
@@ -106,6 +107,7 @@ class Manifest(BaseModel):
     thresholds: dict[str, float]
     metrics: dict[str, float]
     masked_metrics: dict[str, float] = {}
+    costs: dict[str, float] = {}
     slices: dict[str, dict[str, float]]
     per_genre: dict[str, dict[str, float | None]]
     training_set_sha256: str
@@ -229,6 +231,10 @@ class ModelRegistry:
                 raise TamperedModelError(f"{ref}: {name} is not the file that was registered")
         return folder
 
+    def size(self, ref: ModelRef) -> int:
+        """Bytes of a version's files, its manifest left out."""
+        return sum(path.stat().st_size for path in _relative_files(self.folder(ref)).values())
+
     def models(self) -> list[str]:
         """Names of the models that have a version, in order."""
         return sorted({path.parent.parent.name for path in self._manifests("*")})
@@ -277,6 +283,44 @@ class ModelRegistry:
             if champion is not None:
                 aliases["previous"] = champion
             self._make_champion(aliases, ref)
+
+    def promote_by_hand(self, ref: ModelRef) -> None:
+        """Promotes a version because a person said so, and keeps that as a decision.
+
+        Raises:
+            UnknownModelError: it is not registered.
+            TamperedModelError: its files are not those that were registered.
+        """
+        self.verified(ref)
+        before = self.aliases().get("champion")
+        self.promote(ref)
+        self._record_by_hand(ref, before, "promoted by a person", None)
+
+    def roll_back_by_hand(self, run_id: str | None = None) -> ModelRef:
+        """Rolls back because a person said so, and keeps that as a decision; returns the champion from now on.
+
+        Args:
+            run_id: the run that did it.
+
+        Raises:
+            NoPreviousModelError: there is no previous champion.
+        """
+        before = self.aliases().get("champion")
+        champion = self.rollback()
+        self._record_by_hand(champion, before, "rolled back by a person", run_id)
+        return champion
+
+    def _record_by_hand(self, ref: ModelRef, before: ModelRef | None, reason: str, run_id: str | None) -> None:
+        self.record_decision(
+            {
+                "candidate": str(ref),
+                "champion_before": str(before) if before else None,
+                "promoted": True,
+                "reasons": [reason],
+                "numbers": {},
+                "run_id": run_id,
+            }
+        )
 
     def rollback(self) -> ModelRef:
         """Swaps the champion and the previous one.

@@ -1,5 +1,6 @@
 """The command line: what it answers, and that a fault is one clear line and a non-zero exit."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -169,6 +170,48 @@ def test_a_bad_line_is_named_and_the_output_left_alone(bad: str, said: str, home
     assert "line 2" in line
     assert said in line
     assert target.read_text() == "before"
+
+
+def test_predict_reads_what_the_archive_source_reads(home: SmallHome, tmp_path: Path) -> None:
+    lines = [
+        "id,title,type,description,release_year",
+        'tm1,Night,MOVIE,"A ghost haunts the old house, night after night.",1999',
+        "ts2,Dust,SHOW,The sheriff faces the outlaw.,",
+        "tm3,Nameless,MOVIE,,2001",
+    ]
+    rows = [
+        {"title": "Night", "kind": "movie", "year": 1999, "plot": "A ghost haunts the old house, night after night."},
+        {"title": "Dust", "kind": "show", "year": None, "plot": "The sheriff faces the outlaw."},
+        {"title": "Nameless", "kind": "movie", "year": 2001, "plot": None},
+    ]
+    named, other = tmp_path / "my_justwatch_titles.csv.gz", tmp_path / "catalogue.csv"
+    named.write_bytes(gzip.compress("\n".join(lines).encode()))
+    other.write_text("\n".join(lines))
+    plain = tmp_path / "plain.jsonl.gz"
+    plain.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    found = {}
+    for source, how in ((named, ()), (other, ("--mapping", "justwatch")), (plain, ())):
+        target = tmp_path / "out.jsonl"
+        done = trending(home.folder, "predict", "--input", str(source), "--output", str(target), *how)
+        assert done.returncode == 0, done.stderr
+        found[source.name] = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [answer["title_id"] for answer in found[named.name]] == ["tm1", "ts2", "tm3"]
+    genres = {name: [answer["genres"] for answer in answers] for name, answers in found.items()}
+    assert genres[named.name] == genres[other.name] == genres[plain.name]
+
+
+def test_predict_says_what_it_cannot_read(home: SmallHome, tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    unknown = tmp_path / "catalogue.csv"
+    unknown.write_text("id,title\n1,Night\n")
+    line = failed(trending(home.folder, "predict", "--input", str(unknown), "--output", str(target)))
+    assert "--mapping" in line
+    bad = tmp_path / "justwatch.csv"
+    bad.write_text("id,title,type,description,release_year\ntm1,Night,MOVIE,A ghost.,1999\ntm2,Dust,OPERA,Sung.,2000\n")
+    line = failed(trending(home.folder, "predict", "--input", str(bad), "--output", str(target)))
+    assert "row 2" in line
+    assert "type" in line
+    assert not target.exists()
 
 
 def test_predict_without_a_champion_says_so(tmp_path: Path) -> None:

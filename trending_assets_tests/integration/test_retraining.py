@@ -8,9 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from trending_assets.assets.models.champion import APPROVAL
 from trending_assets.automation.sensors import features_on_landing, retrain_on_new_partitions
 from trending_assets.domain.genres.datasets import TRAIN, assign_split
 from trending_assets.ingest.documents import Document
+from trending_assets.resources.gate import GateResource
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import (
     DAYS,
@@ -129,7 +131,7 @@ def test_a_worse_model_is_refused_with_reasons_and_the_champion_stays(finished: 
     decision = home.registry.decisions()[-1]
     assert decision["promoted"] is False
     assert decision["champion_before"] == str(champion)
-    assert any("is below" in reason and "current champion" in reason for reason in decision["reasons"])
+    assert any("is not above -0.01" in reason and "current champion" in reason for reason in decision["reasons"])
     assert decision["numbers"]["candidate_macro_f1"] < decision["numbers"]["champion_macro_f1"]
     aliases = home.registry.aliases()
     assert aliases["champion"] == champion
@@ -190,6 +192,26 @@ def test_rolling_back_makes_the_previous_champion_serve_again(finished: SmallHom
     assert home.run("rollback")
     assert registry.aliases()["champion"] == first
     assert str(registry.aliases()["previous"]) == other
+    decision = registry.decisions()[-1]
+    assert (decision["candidate"], decision["champion_before"]) == (str(first), other)
+    assert decision["reasons"] == ["rolled back by a person"]
+
+
+def test_what_passed_the_gate_can_be_made_to_wait_for_a_person(finished: SmallHome, tmp_path: Path) -> None:
+    home = finished.copied_to(tmp_path / "home")
+    # As before any model was promoted.
+    (home.registry.root / "aliases.json").unlink()
+    for decision in (home.registry.root / "decisions").iterdir():
+        decision.unlink()
+    cautious = SmallHome(home.folder, others={"gate": GateResource(require_approval=True)})
+    cautious.run("retrain", selection=["genre_champion"])
+    (waiting,) = home.registry.decisions()
+    assert (waiting["promoted"], waiting["reasons"]) == (False, [APPROVAL])
+    assert home.registry.aliases() == {"challenger": finished.registry.aliases()["champion"]}
+
+    home.registry.promote_by_hand(home.registry.aliases()["challenger"])
+    assert home.registry.aliases() == {"champion": finished.registry.aliases()["champion"]}
+    assert home.registry.decisions()[-1]["reasons"] == ["promoted by a person"]
 
 
 def test_rolling_back_without_a_previous_champion_fails_and_says_so(finished: SmallHome, tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from trending_assets.assets.models.genres import MODELS, POOL, SEED, TRAINING_SET
+from trending_assets.assets.models.genres import LATENCY, MODELS, POOL, SEED, TRAINING_SET
 from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of, masked, rows_of
 from trending_assets.domain.genres.gate import choose_challenger, decide
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.metrics import Evaluation
 from trending_assets.domain.genres.training import evaluate, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
+from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
@@ -22,6 +23,7 @@ from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predi
 # Texts as they are, and without the names of genres.
 TEXTS = AS_WRITTEN, MASKED = "as written", "masked"
 FLOORS = ("genre_majority", "genre_keyword")
+APPROVAL = "It passed the gate and waits for a person: `trending models promote challenger` makes it the champion."
 BLOCKING_CHECKS = {
     "quarantine": "quarantine_is_complete",
     "titles": "titles_meet_expectations",
@@ -114,7 +116,7 @@ def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
     frame = lake.read(TRAINING_SET).to_pandas()
     predictors, refs = _contenders(home, frame)
     rows: list[dict[str, Any]] = []
-    table = ["| model | macro-F1 | micro-F1 | macro-F1, masked | micro-F1, masked |", f"|{'---|' * 5}"]
+    table = ["| model | macro-F1 | micro-F1 | macro-F1, masked | micro-F1, masked | p50 ms |", f"|{'---|' * 6}"]
     for name, predictor in predictors.items():
         version = refs[name].version if name in refs else "fitted in place"
         shown = []
@@ -126,6 +128,8 @@ def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
             if split == TEST:
                 found = evaluation.metrics()
                 shown += [f"{found[m]:.4f}" if m in found else "unknown" for m in ("macro_f1", "micro_f1")]
+        costs = home.registry.manifest(refs[name]).costs if name in refs else {}
+        shown.append(f"{costs[LATENCY]:.2f}" if LATENCY in costs else "unknown")
         table.append(f"| {name} | {' | '.join(shown)} |")
     write = lake.write("genre_evaluation", pa.Table.from_pylist(rows, schema=_EVALUATION))
     titles = {split: len(rows_of(frame, split)) for split in (VALIDATION, TEST)}
@@ -160,7 +164,9 @@ def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     ),
     metadata=column_schema(_DECISIONS),
 )
-def genre_champion(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+def genre_champion(
+    context: dg.AssetExecutionContext, home: HomeResource, gate: GateResource
+) -> dg.MaterializeResult[None]:
     """Decides on the candidate that does best on the validation titles."""
     registry = home.registry
     frame = home.lake.read(TRAINING_SET).to_pandas()
@@ -187,18 +193,21 @@ def genre_champion(context: dg.AssetExecutionContext, home: HomeResource) -> dg.
         evaluate(load_predictor(registry, champion), test) if champion else None,
         {name: evaluate(predictors[name], test) for name in FLOORS},
         data_checks_passed=_checks_passed(context.instance),
+        latency_ms=registry.manifest(refs[best]).costs.get(LATENCY),
     )
+    awaited = decision.promoted and gate.require_approval
+    promoted = decision.promoted and not awaited
     record = {
         "candidate": str(refs[best]),
         "champion_before": before,
-        "promoted": decision.promoted,
-        "reasons": decision.reasons,
+        "promoted": promoted,
+        "reasons": [APPROVAL] if awaited else decision.reasons,
         "numbers": decision.numbers,
         "run_id": context.run.run_id,
     }
     # The record comes first: a run that is killed in between is completed from it.
     decision_id = registry.record_decision(record)
-    _carry_out(registry, refs[best], promoted=decision.promoted)
+    _carry_out(registry, refs[best], promoted=promoted)
     return dg.MaterializeResult(metadata=_decision_metadata(registry, record, decision_id))
 
 

@@ -1,6 +1,7 @@
 """``genre_keyword``, ``genre_logreg`` and ``genre_xgboost``: one trained version each in the registry."""
 
 import base64
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from typing import Any
@@ -9,10 +10,12 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, rows_of
+from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, masked, rows_of
+from trending_assets.domain.genres.latency import measure_latency
 from trending_assets.domain.genres.models import model_class
 from trending_assets.domain.genres.plots import precision_recall_plot
 from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.domain.text.encoder import Encoder
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
@@ -23,6 +26,8 @@ MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
 TRAINING_SET = "genre_training_set"
 POOL = "training"
 SEED = 20250601
+LATENCY = "latency_ms_p50"
+_TIMED_TITLES = 50
 # What a model reads of a title; those of the text alone pass over the embedding.
 _READS = pa.schema(
     [
@@ -72,9 +77,13 @@ def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefin
 def _train(home: HomeResource, ref: ModelRef, code: str, run_id: str) -> None:
     lake: Lake = home.lake
     frame = lake.read(TRAINING_SET).to_pandas()
+    started = time.perf_counter()
     trained = train(model_class(ref.model), frame, SEED)
+    costs = {"training_seconds": time.perf_counter() - started}
     test = rows_of(frame, TEST)
     evaluation, without_genres = evaluate(trained.predictor, test), evaluate(trained.predictor, masked(test))
+    if latency := measure_latency(trained.predictor, features_of(test)[:_TIMED_TITLES], Encoder().encode):
+        costs |= {LATENCY: latency.p50, "latency_ms_p99": latency.p99}
     service = home.feature_store().get_feature_service(trained.model.feature_service)
     fields: dict[str, Any] = {
         "trained_at": datetime.now(UTC),
@@ -85,6 +94,7 @@ def _train(home: HomeResource, ref: ModelRef, code: str, run_id: str) -> None:
         "thresholds": trained.thresholds,
         "metrics": evaluation.metrics(),
         "masked_metrics": without_genres.metrics(),
+        "costs": costs,
         "slices": evaluation.slices,
         "per_genre": evaluation.per_genre,
         "training_set_sha256": lake.sha256(TRAINING_SET),
@@ -111,6 +121,8 @@ def _metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
         "version": manifest.version,
         "registry": dg.MetadataValue.path(str(home.registry.folder(manifest.ref))),
         "trained on days": len(manifest.data_partitions),
+        "size in bytes": home.registry.size(manifest.ref),
+        **{name.replace("_", " "): dg.MetadataValue.float(value) for name, value in manifest.costs.items()},
         **{name: dg.MetadataValue.float(value) for name, value in manifest.metrics.items()},
         **{f"masked {name}": dg.MetadataValue.float(value) for name, value in manifest.masked_metrics.items()},
         "precision and recall": dg.MetadataValue.md(f"![precision and recall by genre](data:image/png;base64,{plot})"),

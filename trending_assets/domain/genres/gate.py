@@ -15,10 +15,31 @@ from trending_assets.domain.genres.metrics import Evaluation, confusion, macro_f
 
 RESAMPLES = 1000
 BOOTSTRAP_SEED = 20250601
+_SIGNIFICANCE = 0.05
+# The rarest quantile asked for then has at least ten resamples beyond it.
+_BEYOND = 10
+_CHUNK = 500
 
 
 class DifferentRowsError(ValueError):
     """Evaluations that are to be compared were made on different rows."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a candidate must keep to.
+
+    Attributes:
+        least_difference: the 95 % lower bound of its macro-F1 minus the champion's has to be above this.
+        judged_rows: slices of this many rows and more are judged; smaller ones are only reported.
+        most_excess_ece: the most of its mean calibration error that may be beyond chance.
+        most_latency_ms: the most that half of its predictions for one title may take, in milliseconds.
+    """
+
+    least_difference: float = -0.01
+    judged_rows: int = 100
+    most_excess_ece: float = 0.03
+    most_latency_ms: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -28,9 +49,11 @@ class Decision:
     Attributes:
         promoted: whether the candidate becomes champion.
         reasons: sentences with the numbers; those of a refusal say all that refused it and nothing else.
-        numbers: what was compared: ``candidate_macro_f1``, ``champion_macro_f1``, ``<floor>_macro_f1``, and
-            the difference to each opponent with the ends of its paired bootstrap 95 % interval, such as
-            ``difference_to_champion``, ``…_low`` and ``…_high``; None is unknown.
+        numbers: what was compared: ``candidate_macro_f1``, ``champion_macro_f1``, ``<floor>_macro_f1``, the
+            difference to each opponent with the ends of its paired bootstrap 95 % interval, such as
+            ``difference_to_champion``, ``…_low`` and ``…_high``; of each slice its difference to the champion, such
+            as ``kind=movie_difference``, and where it was judged the ``…_high`` below which it is significantly
+            worse; ``candidate_excess_ece`` and ``candidate_latency_ms``. None is unknown.
     """
 
     promoted: bool
@@ -42,18 +65,24 @@ def decide(
     candidate: Evaluation,
     champion: Evaluation | None,
     floors: Mapping[str, Evaluation],
+    *,
     data_checks_passed: bool,
+    latency_ms: float | None,
+    bounds: Bounds = Bounds(),
 ) -> Decision:
     """Whether a candidate is promoted.
 
-    It must beat every floor in macro-F1 and, where there is a champion, reach at least the champion's. An
-    unknown figure refuses, and so do failed data checks and a missing floor.
+    It must beat every floor in macro-F1. Where there is a champion, the lower end of the 95 % interval of their
+    difference must be above the bound, and no judged slice may be significantly worse. Its calibration and latency
+    must stay inside their bounds. An unknown figure refuses, and so do failed data checks and a missing floor.
 
     Args:
         candidate: the candidate on the test rows.
         champion: the current champion on the same rows, or None where there is none yet.
         floors: name → evaluation of each model that any champion must beat, on the same rows.
         data_checks_passed: whether all blocking checks of the data it was trained on passed.
+        latency_ms: what half of the candidate's predictions for one title take at most; None where unknown.
+        bounds: what it must keep to.
 
     Raises:
         DifferentRowsError: the evaluations are not of the same rows.
@@ -61,7 +90,12 @@ def decide(
     opponents = {**floors, **({"champion": champion} if champion is not None else {})}
     columns = _shared_columns([candidate, *opponents.values()])
     own = _macro(candidate, columns)
-    numbers: dict[str, float | None] = {"rows": float(len(candidate.title_ids)), "candidate_macro_f1": own}
+    numbers: dict[str, float | None] = {
+        "rows": float(len(candidate.title_ids)),
+        "candidate_macro_f1": own,
+        "candidate_excess_ece": candidate.excess_ece,
+        "candidate_latency_ms": latency_ms,
+    }
     refusals: list[str] = [] if data_checks_passed else ["The checks of the data it was trained on did not pass."]
     favour: list[str] = []
     if not floors:
@@ -75,8 +109,21 @@ def decide(
         if theirs is None:
             refusals.append(f"The macro-F1 of {_called(name)} on the test rows is unknown.")
         elif own is not None:
-            enough = own >= theirs if name == "champion" else own > theirs
-            (favour if enough else refusals).append(_sentence(name, own, theirs, numbers, enough=enough))
+            low = numbers[f"difference_to_{name}_low"]
+            enough = low is not None and low > bounds.least_difference if name == "champion" else own > theirs
+            (favour if enough else refusals).append(_sentence(name, own, theirs, numbers, bounds, enough=enough))
+    if champion is not None:
+        found, worse = _slices(candidate, champion, columns, bounds.judged_rows)
+        numbers |= found
+        refusals += worse
+    for what, value, most in (
+        ("mean calibration error beyond chance", candidate.excess_ece, bounds.most_excess_ece),
+        ("latency in milliseconds of one title", latency_ms, bounds.most_latency_ms),
+    ):
+        if value is None:
+            refusals.append(f"The candidate's {what} is unknown.")
+        elif value > most:
+            refusals.append(f"The candidate's {what} of {value:.4g} is above the bound of {most:g}.")
     return Decision(not refusals, refusals or favour, numbers)
 
 
@@ -125,21 +172,77 @@ def bootstrap_interval(
 def _interval(
     candidate: Evaluation, opponent: Evaluation, columns: Sequence[int], seed: int, resamples: int
 ) -> tuple[float, float] | None:
-    rows = len(candidate.title_ids)
     if _macro(candidate, columns) is None:
         return None
-    counts = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=resamples)
-    difference = _resampled(candidate, columns, counts) - _resampled(opponent, columns, counts)
-    low, high = np.nanquantile(difference, [0.025, 0.975]).tolist()
-    return low, high
+    rows = np.arange(len(candidate.title_ids))
+    low, high = np.nanquantile(_differences(candidate, opponent, columns, rows, seed, resamples), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _slices(
+    candidate: Evaluation, champion: Evaluation, columns: Sequence[int], judged_rows: int
+) -> tuple[dict[str, float | None], list[str]]:
+    """Numbers of each slice, and a sentence for each of those judged in which the candidate is significantly worse.
+
+    One in twenty candidates that are no worse anywhere may be refused for a slice, whatever the number of slices:
+    each is tested, on one side, at 0.05 divided by that number (Bonferroni).
+    """
+    members: dict[str, list[int]] = {}
+    for row, names in enumerate(candidate.memberships):
+        for name in names:
+            members.setdefault(name, []).append(row)
+    judged = [name for name, rows in members.items() if len(rows) >= judged_rows]
+    level = _SIGNIFICANCE / max(len(judged), 1)
+    resamples = max(RESAMPLES, int(np.ceil(_BEYOND / level)))
+    numbers: dict[str, float | None] = {}
+    worse = []
+    for name in sorted(members):
+        rows = np.array(members[name])
+        own, theirs = (
+            macro_f1(e.labels[rows][:, columns], e.selected[rows][:, columns]) for e in (candidate, champion)
+        )
+        known = own is not None and theirs is not None
+        difference = own - theirs if own is not None and theirs is not None else None
+        numbers[f"{name}_difference"] = difference
+        if name in judged and known:
+            resampled = _differences(candidate, champion, columns, rows, BOOTSTRAP_SEED, resamples)
+            high = float(np.nanquantile(resampled, 1 - level))
+            numbers[f"{name}_high"] = high
+            if high < 0:
+                worse.append(
+                    f"On the {len(rows)} test rows with {name} it is significantly worse than the current champion "
+                    f"(macro-F1 {own:.4f} against {theirs:.4f}, upper bound of the difference {high:+.4f})."
+                )
+    return numbers, worse
+
+
+def _differences(
+    candidate: Evaluation,
+    opponent: Evaluation,
+    columns: Sequence[int],
+    rows: npt.NDArray[np.int64],
+    seed: int,
+    resamples: int,
+) -> npt.NDArray[np.float64]:
+    """Differences of macro-F1 on resamples of the rows, the same for both models; shape (resamples,)."""
+    rng, found = np.random.default_rng(seed), []
+    shares = np.full(len(rows), 1 / len(rows))
+    for start in range(0, resamples, _CHUNK):
+        counts = rng.multinomial(len(rows), shares, size=min(_CHUNK, resamples - start)).astype(np.float64)
+        found.append(_resampled(candidate, columns, rows, counts) - _resampled(opponent, columns, rows, counts))
+    return np.concatenate(found)
 
 
 def _resampled(
-    evaluation: Evaluation, columns: Sequence[int], counts: npt.NDArray[np.int64]
+    evaluation: Evaluation,
+    columns: Sequence[int],
+    rows: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """Macro-F1 of each resample, NaN where it holds no known positive; ``counts`` has a row a resample."""
     hits, wrong, missed = (
-        counts.astype(np.float64) @ cells[:, columns] for cells in confusion(evaluation.labels, evaluation.selected)
+        counts @ found
+        for found in confusion(evaluation.labels[rows][:, columns], evaluation.selected[rows][:, columns])
     )
     measured = hits + missed > 0
     f1 = np.where(measured, 2 * hits / np.where(measured, 2 * hits + wrong + missed, 1.0), 0.0)
@@ -159,14 +262,19 @@ def _difference(
     return {key: difference, f"{key}_low": low, f"{key}_high": high}
 
 
-def _sentence(name: str, own: float, theirs: float, numbers: Mapping[str, float | None], *, enough: bool) -> str:
-    success, shortfall = ("reaches", "is below") if name == "champion" else ("beats", "does not beat")
-    verb = success if enough else shortfall
+def _sentence(
+    name: str, own: float, theirs: float, numbers: Mapping[str, float | None], bounds: Bounds, *, enough: bool
+) -> str:
     low, high = numbers[f"difference_to_{name}_low"], numbers[f"difference_to_{name}_high"]
     interval = f", 95 % interval {low:+.4f} to {high:+.4f}" if low is not None and high is not None else ""
+    found = f"(difference {own - theirs:+.4f}{interval})"
+    if name != "champion":
+        verb = "beats" if enough else "does not beat"
+        return f"The candidate's macro-F1 of {own:.4f} {verb} the {theirs:.4f} of {_called(name)} {found}."
+    verdict = "is above" if enough else "is not above"
     return (
-        f"The candidate's macro-F1 of {own:.4f} {verb} the {theirs:.4f} of {_called(name)} "
-        f"(difference {own - theirs:+.4f}{interval})."
+        f"The candidate's macro-F1 of {own:.4f} stands against the {theirs:.4f} of {_called(name)}: the lower end of "
+        f"their difference {verdict} {bounds.least_difference:+.2f} {found}."
     )
 
 

@@ -14,6 +14,7 @@ Labels = npt.NDArray[np.float64]
 Selected = npt.NDArray[np.bool_]
 Figures = dict[str, float | None]
 
+BINS = 10
 _SHORT_WORDS, _LONG_WORDS = 50, 200
 
 
@@ -32,8 +33,11 @@ class Evaluation:
         samples_f1: mean F1 of the rows that have a known positive.
         brier: mean squared error of the probabilities over the known cells.
         abstention_rate: share of rows for which nothing was selected.
+        ece: mean calibration error of the genres that have a known positive.
+        excess_ece: how much of that is beyond chance, see :func:`chance_calibration_error`.
         per_genre: slug → precision, recall, f1, average_precision, ece, support.
         slices: slice → rows and whatever of micro_f1 and macro_f1 could be measured.
+        memberships: the slices of each of the n rows.
     """
 
     model: str
@@ -46,8 +50,11 @@ class Evaluation:
     samples_f1: float | None
     brier: float | None
     abstention_rate: float | None
+    ece: float | None
+    excess_ece: float | None
     per_genre: dict[str, Figures]
     slices: dict[str, dict[str, float]]
+    memberships: tuple[tuple[str, ...], ...]
 
     def metrics(self) -> dict[str, float]:
         """Metric → value, without those that are unknown."""
@@ -57,6 +64,8 @@ class Evaluation:
             "samples_f1": self.samples_f1,
             "brier": self.brier,
             "abstention_rate": self.abstention_rate,
+            "ece": self.ece,
+            "excess_ece": self.excess_ece,
             "rows": float(len(self.title_ids)),
         }
         return {name: value for name, value in found.items() if value is not None}
@@ -125,7 +134,7 @@ def average_precision(truth: npt.NDArray[np.float64], scores: npt.NDArray[np.flo
 
 
 def expected_calibration_error(
-    truth: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64], bins: int = 10
+    truth: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64], bins: int = BINS
 ) -> float | None:
     """How far probabilities are from frequencies: the mean over rows of |mean probability - frequency| of their bin.
 
@@ -145,6 +154,40 @@ def expected_calibration_error(
     relevant, ranked = truth[known][order], probabilities[known][order]
     parts = np.array_split(np.arange(len(ranked)), min(bins, len(ranked)))
     return float(sum(abs(ranked[part].sum() - relevant[part].sum()) for part in parts) / len(ranked))
+
+
+def chance_calibration_error(
+    truth: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64], bins: int = BINS
+) -> float | None:
+    """The calibration error that perfectly honest probabilities would be expected to have on these rows.
+
+    The sum of a bin's labels varies with the variance Σ p(1 - p), and the mean size of a normal deviation is
+    sqrt(2/π) of its standard deviation. None where no cell is known.
+
+    Args:
+        truth: shape (n,): 1, 0 or NaN.
+        probabilities: shape (n,).
+        bins: as for :func:`expected_calibration_error`.
+    """
+    known = ~np.isnan(truth)
+    if not known.any():
+        return None
+    ranked = np.sort(probabilities[known])
+    spreads = [np.sqrt(np.sum(part * (1 - part))) for part in np.array_split(ranked, min(bins, len(ranked)))]
+    return float(np.sqrt(2 / np.pi) * sum(spreads) / len(ranked))
+
+
+def calibration(
+    labels: Labels, probabilities: npt.NDArray[np.float64], bins: int = BINS
+) -> tuple[float | None, float | None]:
+    """Mean calibration error of the columns that have a known positive, and how much of it is beyond chance."""
+    errors, chances = [], []
+    for truth, column in zip(labels.T, probabilities.T, strict=True):
+        error, chance = expected_calibration_error(truth, column, bins), chance_calibration_error(truth, column, bins)
+        if (truth == 1).any() and error is not None and chance is not None:
+            errors.append(error)
+            chances.append(chance)
+    return (_mean(errors), max(0.0, float(np.mean(errors) - np.mean(chances))) if errors else None)
 
 
 def per_genre(

@@ -142,7 +142,8 @@ def evaluate(predictor: GenrePredictor, frame_rows: pd.DataFrame) -> Evaluation:
     labels, selected = all_labels[:, columns], predictor.select(probabilities)
     all_selected = np.zeros(all_labels.shape, dtype=bool)
     all_selected[:, columns] = selected
-    memberships = [metrics.slice_names(row.kind, row.year, row.word_count) for row in features]
+    memberships = tuple(metrics.slice_names(row.kind, row.year, row.word_count) for row in features)
+    ece, excess_ece = metrics.calibration(labels, probabilities)
     return Evaluation(
         model=predictor.name,
         title_ids=tuple(rows["title_id"]),
@@ -154,6 +155,9 @@ def evaluate(predictor: GenrePredictor, frame_rows: pd.DataFrame) -> Evaluation:
         samples_f1=metrics.samples_f1(labels, selected),
         brier=metrics.brier_score(labels, probabilities),
         abstention_rate=float(np.mean(~selected.any(axis=1))) if len(rows) else None,
+        ece=ece,
+        excess_ece=excess_ece,
         per_genre=metrics.per_genre(labels, selected, probabilities, genres),
         slices=metrics.sliced(labels, selected, memberships),
+        memberships=memberships,
     )

@@ -5,11 +5,13 @@ from hypothesis import strategies as st
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.gate import (
+    Bounds,
+    Decision,
     DifferentRowsError,
     bootstrap_interval,
     choose_challenger,
-    decide,
 )
+from trending_assets.domain.genres.gate import decide as decide_with
 from trending_assets.domain.genres.metrics import Evaluation, macro_f1, micro_f1
 
 _KNOWN = ("comedy", "drama", "horror")
@@ -24,6 +26,8 @@ def _evaluation(
     rows: int = _ROWS,
     known: bool = True,
     first: int = 0,
+    excess_ece: float | None = 0.0,
+    memberships: tuple[tuple[str, ...], ...] = (),
 ) -> Evaluation:
     """A predictor that is wrong in a share ``errors`` of the cells; the labels are the same in all."""
     truth = (np.random.default_rng(0).random((rows, len(GENRES))) < 0.4).astype(float)
@@ -43,9 +47,24 @@ def _evaluation(
         samples_f1=None,
         brier=None,
         abstention_rate=None,
+        ece=excess_ece,
+        excess_ece=excess_ece,
         per_genre={},
         slices={},
+        memberships=memberships or ((),) * rows,
     )
+
+
+def decide(
+    candidate: Evaluation,
+    champion: Evaluation | None,
+    floors: dict[str, Evaluation],
+    *,
+    data_checks_passed: bool = True,
+    latency_ms: float | None = 1.0,
+) -> Decision:
+    """The gate's decision with the standard bounds, on a candidate that is fast enough."""
+    return decide_with(candidate, champion, floors, data_checks_passed=data_checks_passed, latency_ms=latency_ms)
 
 
 _FLOORS = {"genre_keyword": _evaluation(0.3), "genre_majority": _evaluation(0.5)}
@@ -87,7 +106,8 @@ def test_a_worse_candidate_is_refused_with_the_numbers() -> None:
     decision = decide(candidate, champion, _FLOORS, data_checks_passed=True)
     assert not decision.promoted
     (reason,) = decision.reasons
-    assert f"{candidate.macro_f1:.4f} is below the {champion.macro_f1:.4f} of the current champion" in reason
+    assert f"{candidate.macro_f1:.4f} stands against the {champion.macro_f1:.4f} of the current champion" in reason
+    assert "is not above -0.01" in reason
     low, high = (decision.numbers[f"difference_to_champion_{end}"] for end in ("low", "high"))
     assert low is not None
     assert high is not None
@@ -169,6 +189,76 @@ def test_no_challenger_without_a_figure(validation: dict[str, Evaluation]) -> No
         choose_challenger(validation)
 
 
+def test_a_candidate_that_might_be_much_worse_is_refused_though_it_scored_better() -> None:
+    """What counts is the lower end of the interval: with few rows, a small lead says little."""
+    champion, candidate = _evaluation(0.2, seed=2), _evaluation(0.19, seed=7)
+    assert candidate.macro_f1 is not None
+    assert champion.macro_f1 is not None
+    decision = decide(candidate, champion, _FLOORS)
+    low = decision.numbers["difference_to_champion_low"]
+    assert low is not None
+    assert low < Bounds().least_difference
+    assert not decision.promoted
+
+
+def _with_a_bad_slice(rows: int, bad: int) -> tuple[Evaluation, Evaluation]:
+    """A champion, and a candidate that is perfect but in a slice of ``bad`` rows, where it errs."""
+    names = tuple((f"kind={'show' if row < bad else 'movie'}",) for row in range(rows))
+    champion = _evaluation(0.15, seed=2, rows=rows, memberships=names)
+    wrong, candidate = _evaluation(0.4, rows=rows), _evaluation(0.0, rows=rows, memberships=names)
+    candidate.selected[:bad] = wrong.selected[:bad]
+    return champion, candidate
+
+
+def test_a_slice_that_is_significantly_worse_refuses() -> None:
+    champion, candidate = _with_a_bad_slice(800, 100)
+    decision = decide(candidate, champion, {"genre_keyword": _evaluation(0.3, rows=800)})
+    (reason,) = decision.reasons
+    assert "On the 100 test rows with kind=show it is significantly worse" in reason
+    low, high = decision.numbers["difference_to_champion_low"], decision.numbers["kind=show_high"]
+    assert low is not None
+    assert high is not None
+    assert low > 0 > high
+
+
+def test_a_smaller_slice_is_reported_and_not_judged() -> None:
+    champion, candidate = _with_a_bad_slice(800, 99)
+    decision = decide(candidate, champion, {"genre_keyword": _evaluation(0.3, rows=800)})
+    assert decision.promoted
+    difference = decision.numbers["kind=show_difference"]
+    assert difference is not None
+    assert difference < 0
+    assert "kind=show_high" not in decision.numbers
+
+
+def test_slices_of_equal_models_seldom_refuse() -> None:
+    """Of ten slices in which neither model is better, none is found to be worse in nearly all draws."""
+    refused = 0
+    for seed in range(10, 22):
+        names = tuple((f"decade={row % 10}",) for row in range(1000))
+        one = _evaluation(0.2, seed=seed, rows=1000, memberships=names)
+        other = _evaluation(0.2, seed=seed + 100, rows=1000, memberships=names)
+        decision = decide(one, other, {"genre_keyword": _evaluation(0.4, rows=1000)})
+        refused += any("significantly worse" in reason for reason in decision.reasons)
+    assert refused <= 3
+
+
+@pytest.mark.parametrize(
+    ("excess_ece", "latency_ms", "said"),
+    [
+        (0.031, 1.0, "mean calibration error beyond chance of 0.031 is above the bound of 0.03"),
+        (None, 1.0, "mean calibration error beyond chance is unknown"),
+        (0.0, 101.0, "latency in milliseconds of one title of 101 is above the bound of 100"),
+        (0.0, None, "latency in milliseconds of one title is unknown"),
+    ],
+)
+def test_calibration_and_latency_have_bounds(excess_ece: float | None, latency_ms: float | None, said: str) -> None:
+    decision = decide(_evaluation(0.0, excess_ece=excess_ece), None, _FLOORS, latency_ms=latency_ms)
+    (reason,) = decision.reasons
+    assert said in reason
+    assert not decision.promoted
+
+
 @settings(max_examples=25)
 @given(st.floats(0, 0.6), st.floats(0, 0.6), st.booleans(), st.booleans())
 def test_what_is_promoted_is_never_worse(candidate: float, champion: float, first: bool, passed: bool) -> None:
@@ -176,5 +266,6 @@ def test_what_is_promoted_is_never_worse(candidate: float, champion: float, firs
     decision = decide(mine, None if first else theirs, _FLOORS, data_checks_passed=passed)
     assert decision.reasons
     floors = max(floor.macro_f1 or 0.0 for floor in _FLOORS.values())
-    better = (mine.macro_f1 or 0.0) > floors and (first or (mine.macro_f1 or 0.0) >= (theirs.macro_f1 or 0.0))
+    low = decision.numbers.get("difference_to_champion_low")
+    better = (mine.macro_f1 or 0.0) > floors and (first or (low is not None and low > -0.01))
     assert decision.promoted == (passed and better)

@@ -145,3 +145,31 @@ def test_unknown_cells_have_no_calibration() -> None:
     known = metrics.expected_calibration_error(truth, np.array([0.9, 0.1, 0.2, 0.7]))
     assert known == metrics.expected_calibration_error(np.array([1.0, 0.0]), np.array([0.9, 0.2]))
     assert metrics.expected_calibration_error(np.full(3, np.nan), np.full(3, 0.5)) is None
+
+
+def test_honest_probabilities_err_as_much_as_chance_says() -> None:
+    rng = np.random.default_rng(5)
+    probabilities = rng.beta(1, 4, size=(400, 300))
+    truth = (rng.random(probabilities.shape) < probabilities).astype(float)
+    errors = [metrics.expected_calibration_error(t, p) for t, p in zip(truth.T, probabilities.T, strict=True)]
+    chances = [metrics.chance_calibration_error(t, p) for t, p in zip(truth.T, probabilities.T, strict=True)]
+    assert np.mean(errors) == pytest.approx(np.mean(chances), rel=0.05)  # type: ignore[arg-type]
+    error, excess = metrics.calibration(truth, probabilities)
+    assert error == pytest.approx(np.mean(errors))  # type: ignore[arg-type]
+    assert excess is not None
+    assert excess < 0.002
+
+
+def test_shifted_probabilities_err_beyond_chance() -> None:
+    rng = np.random.default_rng(6)
+    honest = rng.beta(2, 4, size=(3000, 4))
+    truth = (rng.random(honest.shape) < honest).astype(float)
+    _, excess = metrics.calibration(truth, np.clip(honest + 0.1, 0, 1))
+    assert excess == pytest.approx(0.1, abs=0.02)
+
+
+def test_columns_without_a_known_positive_are_left_out_of_the_mean() -> None:
+    labels = np.array([[1.0, 0.0], [0.0, np.nan]])
+    probabilities = np.array([[0.5, 0.9], [0.5, 0.9]])
+    assert metrics.calibration(labels, probabilities) == metrics.calibration(labels[:, :1], probabilities[:, :1])
+    assert metrics.calibration(labels[:, 1:], probabilities[:, 1:]) == (None, None)

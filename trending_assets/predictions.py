@@ -1,0 +1,53 @@
+"""Predictions for files in the layouts that the archive source reads."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from serving.batch import BadLineError, Row, checked_instance, rows_of_json_lines
+from trending_assets.ingest.archive_files import ArchiveError
+from trending_assets.ingest.archive_mappings import Mapping, Titles, load_mapping, mapping_for
+from trending_assets.ingest.archive_parser import parse
+from trending_assets.ingest.archive_reader import read_archive
+from trending_assets.ingest.documents import MalformedRecordError
+
+_PLAIN = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+
+
+def titles_in(path: Path, mapping: str | None = None) -> Iterator[Row]:
+    """The titles in a file, in order: their ids, which are the catalogue's own, and what models read of them.
+
+    JSON lines hold title_id, title, kind, year and plot. Any other file, and any for which a mapping is named, is
+    read as an archive's.
+
+    Args:
+        path: the file.
+        mapping: a mapping's name or file; without it the file's name chooses a shipped one.
+
+    Raises:
+        ArchiveError: no mapping fits, or the file has not its columns.
+        BadLineError: a row is not a title.
+    """
+    if mapping is None and path.name.lower().endswith(_PLAIN):
+        return rows_of_json_lines(path)
+    chosen = load_mapping(mapping) if mapping is not None else mapping_for(path.name)
+    if chosen is None or chosen.titles is None:
+        raise ArchiveError(f"{path.name}: no mapping of titles is for a file of that name; name one with --mapping")
+    return _rows_of_archive(path, chosen, chosen.titles)
+
+
+def _rows_of_archive(path: Path, mapping: Mapping, titles: Titles) -> Iterator[Row]:
+    # Nothing is asked of a file but what models read: one to be predicted need not have labels.
+    kept = Titles(
+        id=titles.id, kind=titles.kind, kind_of=titles.kind_of, title=titles.title, year=titles.year, plot=titles.plot,
+        released=titles.released,
+    )  # fmt: skip
+    needed = Mapping(name=f"{mapping.name}_to_predict", source=mapping.source, titles=kept)
+    for number, document in enumerate(read_archive(path, needed, ingest_day=datetime.now(UTC).date()), start=1):
+        where = f"{path}, row {number}"
+        try:
+            (title,) = parse(document).titles
+        except MalformedRecordError as error:
+            raise BadLineError(f"{where}: {error}") from None
+        row = {key: title[key] for key in ("title", "plot", "kind", "year")}
+        yield title["source_id"], checked_instance(row, where)
