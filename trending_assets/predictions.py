@@ -11,6 +11,7 @@ from trending_assets.ingest.archive_parser import parse
 from trending_assets.ingest.archive_reader import read_archive
 from trending_assets.ingest.documents import MalformedRecordError
 
+_NOT_READ = ("original_title", "language", "countries", "genres", "labels", "runtime", "imdb_id")
 _PLAIN = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
@@ -38,10 +39,7 @@ def titles_in(path: Path, mapping: str | None = None) -> Iterator[Row]:
 
 def _rows_of_archive(path: Path, mapping: Mapping, titles: Titles) -> Iterator[Row]:
     # Nothing is asked of a file but what models read: one to be predicted need not have labels.
-    kept = Titles(
-        id=titles.id, kind=titles.kind, kind_of=titles.kind_of, title=titles.title, year=titles.year, plot=titles.plot,
-        released=titles.released,
-    )  # fmt: skip
+    kept = titles.model_copy(update=dict.fromkeys(_NOT_READ) | {"external_ids": {}})
     needed = Mapping(name=f"{mapping.name}_to_predict", source=mapping.source, titles=kept)
     for number, document in enumerate(read_archive(path, needed, ingest_day=datetime.now(UTC).date()), start=1):
         where = f"{path}, row {number}"
