@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -229,9 +230,10 @@ class Lake:
                 return Write(table, day, pq.read_metadata(file).num_rows, _sha256(file), skipped=True)
         return self.write(table, build(), day=day, computed_from=computed_from)
 
-    def input_hashes(self, table: str, days: Iterable[str]) -> dict[str, str]:
-        """Name → hash of the given days of a table, for :meth:`update`."""
-        return {f"{table}/{day}": self.sha256(table, day) for day in days}
+    def input_hashes(self, tables: str | Iterable[str], days: Iterable[str]) -> dict[str, str]:
+        """Name → hash of the given days of a table, or of several, for :meth:`update`."""
+        names = [tables] if isinstance(tables, str) else tables
+        return {f"{table}/{day}": self.sha256(table, day) for table, day in product(names, days)}
 
 
 def _key(table: str, day: str | None) -> str:

@@ -136,6 +136,22 @@ def test_every_row_holds_the_version_that_was_known_at_its_time(seed: int, tmp_p
     assert len(late) > len(rows) / 2
 
 
+def test_a_later_record_without_a_plot_takes_none_away(tmp_path: Path) -> None:
+    corpus = Corpus(4)
+    home = SmallHome(tmp_path / "home")
+    _write(home, corpus)
+    day = max(label.date() for label in corpus.labels.values()).isoformat()
+    table = home.lake.read("stg_titles", day)
+    rows, schema = table.to_pylist(), table.schema
+    again = rows[0] | {"plot": None, "arrived_at": rows[0]["arrived_at"] + timedelta(minutes=1)}
+    home.lake.write("stg_titles", pa.Table.from_pylist([*rows, again], schema=schema), day=day)
+    apply(home.folder)
+    home.run("retrain", selection=["genre_training_set"])
+    stored = home.lake.read("genre_training_set", columns=["title_id", "plot"]).to_pylist()
+    assert [row["title_id"] for row in stored] == sorted(corpus.labels)
+    assert {row["plot"] for row in stored} == {"What it is about."}
+
+
 @pytest.mark.parametrize(
     ("event", "created"), [(timedelta(hours=1), timedelta(hours=1)), (-timedelta(hours=1), timedelta(hours=1))]
 )

@@ -1,5 +1,7 @@
 """``title_text``, ``title_embedding`` and ``title_masked``: stateless features of what a title is about."""
 
+from functools import cache
+
 import dagster as dg
 import numpy as np
 import numpy.typing as npt
@@ -93,13 +95,11 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
 def title_embedding(context: dg.AssetExecutionContext, home: HomeResource) -> None:
     """Embeddings of the titles that arrived on each day; the encoder is loaded only if a day needs it."""
     lake = home.lake
-    encoders: list[Encoder] = []
+    encoder = cache(Encoder)
 
     def build(day: str) -> pa.Table:
         text = lake.read("title_text", day, ["title_id", "event_timestamp", "created", "text"])
-        encoder = encoders[0] if encoders else Encoder()
-        encoders[:] = [encoder]
-        vectors = encoder.encode(text["text"].to_pylist())
+        vectors = encoder().encode(text["text"].to_pylist())
         columns = [text["title_id"], text["event_timestamp"], text["created"], _lists(vectors)]
         context.log.info("%s: %d titles embedded", day, len(vectors))
         return pa.Table.from_arrays(columns, schema=_EMBEDDING)
@@ -122,7 +122,7 @@ def title_embedding(context: dg.AssetExecutionContext, home: HomeResource) -> No
 def title_masked(context: dg.AssetExecutionContext, home: HomeResource) -> None:
     """The masked texts of each day; only those that name a genre are encoded anew."""
     lake = home.lake
-    encoders: list[Encoder] = []
+    encoder = cache(Encoder)
 
     def build(day: str) -> pa.Table:
         text = lake.read("title_text", day, ["title_id", "event_timestamp", "created", "text"])
@@ -134,20 +134,12 @@ def title_masked(context: dg.AssetExecutionContext, home: HomeResource) -> None:
         vectors = np.array(embeddings["embedding"].to_pylist(), dtype=np.float32).reshape(-1, EMBEDDING_SIZE)
         changed = [i for i, each in enumerate(texts) if each != written[i]]
         if changed:
-            encoder = encoders[0] if encoders else Encoder()
-            encoders[:] = [encoder]
-            vectors[changed] = encoder.encode([texts[i] for i in changed])
+            vectors[changed] = encoder().encode([texts[i] for i in changed])
         columns = [text["title_id"], text["event_timestamp"], text["created"], pa.array(texts, pa.string())]
         return pa.Table.from_arrays([*columns, _lists(vectors)], schema=_MASKED)
 
-    def inputs(day: str) -> dict[str, str]:
-        return {
-            name: sha
-            for table in ("title_text", "title_embedding")
-            for name, sha in lake.input_hashes(table, [day]).items()
-        }
-
-    write_days(context, lake, "title_masked", build, inputs=inputs)
+    inputs = ("title_text", "title_embedding")
+    write_days(context, lake, "title_masked", build, inputs=lambda day: lake.input_hashes(inputs, [day]))
 
 
 def _lists(vectors: npt.NDArray[np.float32]) -> pa.ListArray:

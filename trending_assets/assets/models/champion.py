@@ -263,7 +263,7 @@ def title_predictions(context: dg.AssetExecutionContext, home: HomeResource) -> 
         context.log.warning("no champion: the gate has promoted no model yet, see the metadata of genre_champion")
         return
     days = lake.days("title_embedding")
-    hashes = {k: v for name in ("title_text", "title_embedding") for k, v in lake.input_hashes(name, days).items()}
+    hashes = lake.input_hashes(("title_text", "title_embedding"), days)
 
     def build() -> pa.Table:
         columns = ["title_id", "event_timestamp", "text", "kind", "year", "word_count"]

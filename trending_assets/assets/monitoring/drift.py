@@ -63,7 +63,7 @@ def feature_drift(context: dg.AssetExecutionContext, home: HomeResource) -> None
 
     def inputs(day: str) -> dict[str, str]:
         days = [*reference_days(lake.days("title_embedding"), day), day]
-        return {k: v for name in ("title_text", "title_embedding") for k, v in lake.input_hashes(name, days).items()}
+        return lake.input_hashes(("title_text", "title_embedding"), days)
 
     def describe(day: str) -> dict[str, Any]:
         rows = lake.read(TABLE, day).to_pylist()

@@ -60,7 +60,7 @@ def genre_training_set(context: dg.AssetExecutionContext, home: HomeResource) ->
     """The training set over every landed day."""
     lake = home.lake
     days = lake.days("title_embedding")
-    hashes = {k: v for name in _INPUTS for k, v in lake.input_hashes(name, days).items()}
+    hashes = lake.input_hashes(_INPUTS, days)
     write = lake.update(
         TABLE, lambda: _training_set(lake, home, days), version=code_version_of(context, TABLE), inputs=hashes
     )
@@ -99,8 +99,11 @@ def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
     described = set(frame.loc[frame["plot"].notna(), "title_id"])
     newest = frame[frame["title_id"].isin(described)].drop_duplicates(["title_id", "source", "source_id"], keep="last")
     merged = newest.groupby("title_id", as_index=False).agg(
-        {"genres": _union, "label_coverage": _union, "plot": "last", "arrived_at": "last", "document_sha256": "last"}
+        {"genres": _union, "label_coverage": _union, "arrived_at": "last", "document_sha256": "last"}
     )
+    # A record that came later may have none.
+    plots = frame.dropna(subset="plot").drop_duplicates("title_id", keep="last")[["title_id", "plot"]]
+    merged = merged.merge(plots, on="title_id", validate="one_to_one")
     # A label is known from the moment its record arrived, and so are the features it may be learned from.
     return merged.rename(columns={"arrived_at": "event_timestamp"})
 

@@ -72,20 +72,18 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
         elif not set(GENRES).intersection(genres):
             split[i], reason[i] = EXCLUDED, "no genre label"
     texts = np.array([normalised_text(text) for text in frame["text"]], dtype=object)
-    plots = frame["plot"].tolist()
+    # The held rows come first, so that whatever nearly repeats one of them is found to.
+    order = np.concatenate([np.flatnonzero(split == side) for side in (TEST, VALIDATION, TRAIN)])
+    originals = near_duplicates(frame["plot"].iloc[order].tolist())
+    nearly = {
+        row: split[order[original]] for row, original in zip(order, originals, strict=True) if original is not None
+    }
     for held, others in ((TEST, (TRAIN, VALIDATION)), (VALIDATION, (TRAIN,))):
         seen = set(texts[split == held])
-        # The held rows come first, so that whatever nearly repeats one of them is found to.
-        order = [*np.flatnonzero(split == held), *np.flatnonzero(np.isin(split, others))]
-        held_rows = int((split == held).sum())
-        originals = near_duplicates([plots[row] for row in order])
-        near = {
-            row for row, original in zip(order, originals, strict=True) if original is not None and original < held_rows
-        }
-        for row in order[held_rows:]:
+        for row in np.flatnonzero(np.isin(split, others)):
             if texts[row] in seen:
                 split[row], reason[row] = EXCLUDED, f"text also in {held}"
-            elif row in near:
+            elif nearly.get(row) == held:
                 split[row], reason[row] = EXCLUDED, f"plot also in {held}"
     return frame.assign(split=split.astype(str), split_reason=reason.astype(str))
 
