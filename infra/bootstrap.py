@@ -1,8 +1,8 @@
 """Set-up: a virtual environment in the checkout with the pinned requirements. Needs nothing but Python 3.11.
 
 Plain pip does the work, so every setting of pip's holds (indexes, proxies, find-links). Nothing is resolved:
-the requirement files are the whole closure and are installed with ``--no-deps``; only torch, which the tests
-need, brings what its wheel for this machine asks for.
+the requirement files are the whole closure and are installed with ``--no-deps``; only torch, which trains
+genre_bert, brings what its wheel for this machine asks for.
 """
 
 import hashlib
@@ -36,10 +36,11 @@ def main() -> int:
         except (OSError, subprocess.CalledProcessError) as error:
             return _fail(f"no virtual environment could be made in {VENV}: {error} (Debian: install python3-venv)")
     LOG.write_text("")
-    steps = [(f"the packages in {requirements.name}", ["--no-deps", "-r", str(requirements)])]
-    if dev:
-        steps.append((TORCH, [TORCH, "-c", str(requirements)]))
-    steps.append(("this project", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)]))
+    steps = [
+        (f"the packages in {requirements.name}", ["--no-deps", "-r", str(requirements)]),
+        (TORCH, [TORCH, "-c", str(requirements)]),
+        ("this project", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)]),
+    ]
     for what, arguments in steps:
         if _pip(what, arguments) != 0:
             return _fail(

