@@ -33,6 +33,8 @@ console = Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None i
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
+# The demo is to be over in three minutes.
+_DEMO_BERT_MINUTES = 0.4
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
 
@@ -81,6 +83,7 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
     # Definitions read the environment; what was given as an option has to be there before they are built.
     os.environ["TRENDING_HOME"] = str(settings.home)
     os.environ["TRENDING_FULL_SAMPLE"] = str(settings.full_sample).lower()
+    os.environ["TRENDING_BERT_MINUTES"] = str(settings.bert_minutes)
     from trending_assets.automation.dead_runs import report_dead_runs
     from trending_assets.automation.pipeline import Pipeline
     from trending_assets.automation.running import open_instance
@@ -116,7 +119,10 @@ def demo(
     from trending_assets.demo import land_sample, say_what_next
 
     began = time.monotonic()
-    settings = _settings().model_copy(update={"full_sample": full or _settings().full_sample})
+    settings = _settings()
+    settings = settings.model_copy(update={"full_sample": full or settings.full_sample})
+    if "bert_minutes" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"bert_minutes": _DEMO_BERT_MINUTES})
     with _pipeline(settings) as pipeline:
         land_sample(pipeline, console, full=settings.full_sample)
     console.print(f"the job took {time.monotonic() - began:.0f} s")
@@ -249,6 +255,25 @@ def ingest(
         else:
             days = days_between(begin.date(), end.date(), [source_named(source)])
             land_days(pipeline, console, source, days)
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="keyword, logreg, xgboost or bert.")],
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Budget of bert; TRENDING_BERT_MINUTES where not given.")
+    ] = None,
+) -> None:
+    """Trains one genre model on all landed days, and lets the gate decide whether it serves."""
+    from trending_assets.demo import say_scores
+    from trending_assets.domain.genres.models import known_name
+
+    name, settings = known_name(model), _settings()
+    if minutes is not None:
+        settings = settings.model_copy(update={"bert_minutes": minutes})
+    with _pipeline(settings) as pipeline:
+        pipeline.train(name)
+        say_scores(pipeline.folder, console)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import dagster as dg
 
 from trending_assets.assets.cleaned import catalog, identity, quality, tables
 from trending_assets.assets.features import activity, store, text
-from trending_assets.assets.models import champion, genres
+from trending_assets.assets.models import bert, blend, champion, genres
 from trending_assets.assets.monitoring import drift
 from trending_assets.assets.parsed import exploration, records
 from trending_assets.assets.raw import documents
@@ -15,11 +15,13 @@ from trending_assets.assets.sources import external
 from trending_assets.assets.training import genres as training_set
 from trending_assets.automation import jobs, schedules, sensors
 from trending_assets.checks import accounting, expectations, freshness, training, volume
+from trending_assets.domain.genres.models import known_name
 from trending_assets.ingest.registry import SOURCES, source_named
 from trending_assets.ingest.source import Source
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.sources import source_resources
+from trending_assets.resources.training import TrainingResource
 from trending_assets.settings import Settings
 
 
@@ -40,7 +42,7 @@ def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
         ],
         "features": dg.load_assets_from_modules([text, activity, store]),
         "training": dg.load_assets_from_modules([training_set]),
-        "models": dg.load_assets_from_modules([genres, champion]),
+        "models": dg.load_assets_from_modules([genres, bert, blend, champion]),
         "monitoring": dg.load_assets_from_modules([drift]),
     }
 
@@ -49,7 +51,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
     """All definitions, for the home that the settings name.
 
     Args:
-        overrides: resources that replace the standard ones, by name: ``home``, ``gate`` and one a source.
+        overrides: resources that replace the standard ones, by name: ``home``, ``gate``, ``training`` and one a source.
         sources: the registry of sources.
 
     Raises:
@@ -63,6 +65,12 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             folder=str(settings.home), raw_store_url=dg.EnvVar("TRENDING_RAW_STORE") if settings.raw_store else ""
         ),
         "gate": GateResource(require_approval=settings.require_approval),
+        "training": TrainingResource(
+            retrained=[known_name(name) for name in settings.retrained],
+            bert_minutes=settings.bert_minutes,
+            bert_new_rows=settings.bert_new_rows,
+            bert_checkpoint=str(settings.bert_checkpoint or ""),
+        ),
         **source_resources(
             sources,
             settings.home,

@@ -44,6 +44,31 @@ def land_sample(pipeline: Pipeline, console: Console, *, full: bool) -> None:
 
 def say_what_next(folder: Path, console: Console, ui: str | None, api: str | None) -> None:
     """Prints the result, where to look first, and how to land the next day."""
+    say_scores(folder, console)
+    home = Home(folder)
+    lake = Lake(home.lake)
+    reports = sorted((home.reports / "feature_drift").glob("*.html"))
+    if reports:
+        console.print(f"drift report: {reports[-1]}")
+    waiting = [day for day in DAYS if not lake.exists("parsed/sample", day)]
+    example = next((row["title_id"] for row in lake.read("catalog_snapshot").to_pylist() if row["reviews_7d"]), None)
+    if ui and api:
+        console.print(f"\nDagster UI  {ui}/asset-groups")
+        console.print(f"API         {api}/docs")
+        console.print(f"try         curl -s {api}/v1/titles/{example}/genres")
+        console.print("look first at the lineage, then at the metadata of genre_champion and genre_logreg")
+    if waiting:
+        command = f"trending backfill --from {waiting[0]} --to {waiting[0]}"
+        console.print(f"\nland a day ({', '.join(waiting)} wait):")
+        console.print(f"  command line: .venv/bin/{command}")
+        console.print(f"  UI: Jobs, ingest, Launchpad, partition {waiting[0]}; the features follow by themselves")
+        console.print("  then watch the sensor retrain_on_new_partitions request a run, and the gate decide")
+    if ui:
+        console.print("\nCtrl-C ends both servers")
+
+
+def say_scores(folder: Path, console: Console) -> None:
+    """Prints how every model does on the test titles, which is the champion, and what the gate last decided."""
     home = Home(folder)
     registry, lake = ModelRegistry(home.registry), Lake(home.lake)
     champion = registry.aliases().get("champion")
@@ -64,21 +89,3 @@ def say_what_next(folder: Path, console: Console, ui: str | None, api: str | Non
         console.print(f"last decision of the gate: {decision['candidate']} was {outcome}")
         for reason in decision["reasons"]:
             console.print(f"  {reason}")
-    reports = sorted((home.reports / "feature_drift").glob("*.html"))
-    if reports:
-        console.print(f"drift report: {reports[-1]}")
-    waiting = [day for day in DAYS if not lake.exists("parsed/sample", day)]
-    example = next((row["title_id"] for row in lake.read("catalog_snapshot").to_pylist() if row["reviews_7d"]), None)
-    if ui and api:
-        console.print(f"\nDagster UI  {ui}/asset-groups")
-        console.print(f"API         {api}/docs")
-        console.print(f"try         curl -s {api}/v1/titles/{example}/genres")
-        console.print("look first at the lineage, then at the metadata of genre_champion and genre_logreg")
-    if waiting:
-        command = f"trending backfill --from {waiting[0]} --to {waiting[0]}"
-        console.print(f"\nland a day ({', '.join(waiting)} wait):")
-        console.print(f"  command line: .venv/bin/{command}")
-        console.print(f"  UI: Jobs, ingest, Launchpad, partition {waiting[0]}; the features follow by themselves")
-        console.print("  then watch the sensor retrain_on_new_partitions request a run, and the gate decide")
-    if ui:
-        console.print("\nCtrl-C ends both servers")

@@ -55,6 +55,7 @@ def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
         ("feast online store", "local" if online.is_file() else "off", f"SQLite: {online}"),
         ("model registry", "local", f"champion {champion}" if champion else "no champion yet: run `trending demo`"),
         ("encoder", *_encoder()),
+        ("fine-tuning", *_fine_tuning(settings)),
         ("weights & biases", "off", "training is tracked by the registry's manifests alone"),
     ]
 
@@ -76,6 +77,14 @@ def _live_sources(settings: Settings) -> tuple[str, str]:
         for option in sorted(source.required - options_of(source).keys())
     ]
     return "live", "; ".join([names, *missing])
+
+
+def _fine_tuning(settings: Settings) -> tuple[str, str]:
+    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if missing:
+        return "off", f"genre_bert cannot be trained, not installed: {', '.join(missing)}; run `make setup`"
+    begins_with = settings.bert_checkpoint or encoder.NAME
+    return "local", f"genre_bert: {begins_with} within {settings.bert_minutes:g} minutes, on a GPU where there is one"
 
 
 def _encoder() -> tuple[str, str]:

@@ -18,6 +18,12 @@ class Settings(BaseSettings):
         raw_retention_days: how many days raw documents of live sources are kept; for ever where it is not set, but
             for sources whose terms say otherwise.
         require_approval: what passes the gate waits for a person, who promotes it by a command.
+        retrain_models: names of the genre models that a sensor's retraining trains anew, separated by commas; of the
+            others the newest version stays in the running.
+        bert_minutes: the budget of a training of ``genre_bert``; 0 fits its linear layer alone.
+        bert_new_rows: how many labelled titles must have come since for a sensor's retraining to train ``genre_bert``
+            anew.
+        bert_checkpoint: folder of the BERT that ``genre_bert`` begins with; all-MiniLM-L6-v2 where it is not set.
         contact: an e-mail address or a URL under which the sites that are asked reach whoever runs this.
     """
 
@@ -29,6 +35,10 @@ class Settings(BaseSettings):
     raw_store: str | None = None
     raw_retention_days: int | None = Field(default=None, ge=1)
     require_approval: bool = False
+    retrain_models: str = "genre_keyword,genre_logreg,genre_xgboost,genre_bert,genre_blend"
+    bert_minutes: float = Field(default=20.0, ge=0)
+    bert_new_rows: int = Field(default=5000, ge=0)
+    bert_checkpoint: Path | None = None
     contact: str | None = None
 
     @field_validator("home")
@@ -39,4 +49,13 @@ class Settings(BaseSettings):
     @property
     def source_names(self) -> list[str]:
         """The sources that are switched on."""
-        return [name.strip() for name in self.sources.split(",") if name.strip()]
+        return _names(self.sources)
+
+    @property
+    def retrained(self) -> list[str]:
+        """The genre models that a sensor's retraining trains anew."""
+        return _names(self.retrain_models)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+# Fitting its linear layer alone takes seconds; the fine-tuning has its own tests.
+os.environ["TRENDING_BERT_MINUTES"] = "0"
+# pytest-xdist runs a process on each core, and threads of theirs would wait for one another.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from trending_assets_tests.integration.homes import SmallHome, build_finished, made_once
 
 

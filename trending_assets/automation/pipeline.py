@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
 from trending_assets.automation import jobs
+from trending_assets.automation.cursors import ranges, take
+from trending_assets.automation.landings import landings, newest_by_partition
 from trending_assets.automation.plan import is_stale, stale_days
 from trending_assets.automation.running import Progress, run_job
+from trending_assets.domain.genres.models import FLOOR, MODEL_NAMES, UnknownModelNameError
 from trending_assets.ingest.sample import DAYS
 from trending_assets.ingest.source import Source
+from trending_assets.partitions import days_between
 from trending_assets.resources.sources import VISITED_URL
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake, fingerprint
@@ -145,6 +150,39 @@ class Pipeline:
     def retrain(self) -> str:
         """Trains every model on all landed days and lets the gate decide; returns the run's id."""
         return self.run(self.definitions.resolve_job_def(jobs.retrain.name))
+
+    def train(self, model: str) -> str:
+        """Trains one model on all landed days, and lets the gate decide between all that are in the running.
+
+        Days that have landed and passed their checks get their features first, where they lack them. The floor that
+        every model must beat is trained too where it never was.
+
+        Args:
+            model: the model's asset.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            UnknownModelNameError: it is no asset.
+            RunFailedError: a step or a blocking check failed.
+        """
+        keys = self._keys_of(jobs.retrain.name)
+        models = {dg.AssetKey(name) for name in MODEL_NAMES} & keys
+        if dg.AssetKey(model) not in models:
+            raise UnknownModelNameError(f"{model} is not trained by itself")
+        for first, last in ranges(self._days_without_features()):
+            days = days_between(date.fromisoformat(first), date.fromisoformat(last))
+            for start in range(0, len(days), _MOST_DAYS):
+                self.run(self.definitions.resolve_job_def(jobs.features.name), days[start : start + _MOST_DAYS])
+        others = models - {dg.AssetKey(model), dg.AssetKey(FLOOR)}
+        return self.run(self.definitions.resolve_job_def(jobs.retrain.name), selection=sorted(keys - others))
+
+    def _days_without_features(self) -> list[str]:
+        landed = newest_by_partition(self.instance, "titles")
+        online = newest_by_partition(self.instance, "online_store")
+        passed = take(0, landings(self.instance, "titles", 0)).partitions
+        return [day for day in passed if online.get(day, 0) < landed[day]]
 
     def needs_retraining(self) -> bool:
         """Whether an asset of the training is missing, was computed by other code, or is older than its inputs."""

@@ -6,6 +6,8 @@ from trending_assets.automation import jobs
 from trending_assets.automation.cursors import ranges, take
 from trending_assets.automation.dead_runs import report_dead_runs
 from trending_assets.automation.landings import landings, newest_by_partition, newest_storage_id
+from trending_assets.domain.genres.models import MODEL_NAMES
+from trending_assets.resources.training import TrainingResource
 
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -48,8 +50,10 @@ def features_on_landing(context: dg.SensorEvaluationContext) -> dg.SensorResult 
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Features of new days are online and their checks passed: retrains once on all that arrived.",
 )
-def retrain_on_new_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Requests one retraining for every day that arrived since the last one was requested."""
+def retrain_on_new_partitions(
+    context: dg.SensorEvaluationContext, training: TrainingResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Requests one retraining, of the models that are set, for all days that came since the last was requested."""
     instance = context.instance
     if instance.get_runs(dg.RunsFilter(job_name=jobs.retrain.name, statuses=_ACTIVE), limit=1):
         return dg.SkipReason("a retraining is under way; what has landed since waits for the next tick")
@@ -61,6 +65,7 @@ def retrain_on_new_partitions(context: dg.SensorEvaluationContext) -> dg.SensorR
     request = dg.RunRequest(
         run_key=f"retrain-{batch.cursor}",
         tags={"trending/new_partitions": ",".join(batch.partitions)},
+        asset_selection=_retrained(context, training),
     )
     return dg.SensorResult(run_requests=[request], cursor=str(batch.cursor))
 
@@ -74,6 +79,15 @@ def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Looks for the process of every started run on this machine."""
     dead = report_dead_runs(context.instance)
     return dg.SkipReason(f"marked failed: {', '.join(dead)}" if dead else "every started run is alive")
+
+
+def _retrained(context: dg.SensorEvaluationContext, training: TrainingResource) -> list[dg.AssetKey] | None:
+    """What a retraining computes, where that is not all that its job does."""
+    left_out = {dg.AssetKey(name) for name in MODEL_NAMES if name not in training.retrained}
+    if context.repository_def is None:
+        return None
+    keys = set(context.repository_def.get_job(jobs.retrain.name).asset_layer.executable_asset_keys)
+    return sorted(keys - left_out) if keys & left_out else None
 
 
 def _nothing(refused: tuple[str, ...]) -> str:

@@ -91,6 +91,7 @@ class Manifest(BaseModel):
         data_partitions: the partitions it was trained on.
         run_ids: the runs that made it.
         library_versions: library → version.
+        parameters: whatever else the training depended on, such as the passes over the rows.
         seed: seed of the training.
         files: relative path → sha-256 of each of its files, this one left out.
     """
@@ -114,6 +115,7 @@ class Manifest(BaseModel):
     data_partitions: list[str]
     run_ids: list[str]
     library_versions: dict[str, str]
+    parameters: dict[str, float | str] = {}
     seed: int
     files: dict[str, str]
 

@@ -6,6 +6,7 @@ import pytest
 from trending_assets.automation import jobs, sensors
 from trending_assets.automation.dead_runs import process_tags
 from trending_assets.automation.sensors import RANGE_END, RANGE_START
+from trending_assets.resources.training import TrainingResource
 from trending_assets_tests.automation.world import DAYS, asset, create_run, land, land_in_a_run
 
 _SENSORS = pytest.mark.parametrize(
@@ -15,8 +16,11 @@ _SENSORS = pytest.mark.parametrize(
 )
 
 
+_TRAINING = {"training": TrainingResource(retrained=["genre_logreg", "genre_bert"], bert_minutes=0.0, bert_new_rows=0)}
+
+
 def _tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
-    result = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
+    result = sensor(dg.build_sensor_context(instance=instance, cursor=cursor, resources=_TRAINING))
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -169,7 +173,8 @@ def test_while_a_retraining_is_under_way_what_lands_waits_and_is_taken_afterward
     cursor = _tick(sensors.retrain_on_new_partitions, instance).cursor
     run = create_run(instance, _retraining, status)
     land(instance, "online_store", DAYS[0], DAYS[1])
-    skipped = sensors.retrain_on_new_partitions(dg.build_sensor_context(instance=instance, cursor=cursor))
+    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=_TRAINING)
+    skipped = sensors.retrain_on_new_partitions(context)
     assert isinstance(skipped, dg.SkipReason)
     assert "a retraining is under way" in str(skipped.skip_message)
     instance.report_run_failed(run)

@@ -11,54 +11,8 @@ from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.home import Home
 from trending_assets.storage.query import connect
 from trending_assets.storage.registry import ModelRegistry
+from trending_assets_tests.behaviour.plain import ADDITIONS, PLAIN
 
-# Plain plots, each with the genres of which one has to be among the three most probable.
-PLAIN: list[tuple[str, tuple[str, ...]]] = [
-    ("A ghost haunts an old mansion and kills the guests one night after another.", ("horror",)),
-    ("Zombies rise from the graveyard and attack a group of teenagers in a cabin.", ("horror",)),
-    ("A vampire stalks young women in a foggy village and drinks their blood.", ("horror",)),
-    ("A spaceship crew finds an alien life form on a distant planet.", ("science-fiction",)),
-    ("A scientist builds a time machine and travels to a future ruled by robots.", ("science-fiction",)),
-    ("Aliens invade Earth and astronauts must save the planet from destruction.", ("science-fiction",)),
-    ("A sheriff defends a frontier town against outlaws and a gang of cattle rustlers.", ("western",)),
-    ("A gunslinger rides into town to avenge his brother, who was shot by bandits.", ("western",)),
-    ("Two strangers fall in love in Paris and struggle to stay together.", ("romance", "drama")),
-    ("A shy woman meets the man of her dreams and they marry after many misunderstandings.", ("romance", "comedy")),
-    ("A detective hunts a serial killer who leaves clues at every murder scene.", ("crime", "thriller", "mystery")),
-    ("A gang of thieves plans a bank robbery while the police close in on them.", ("crime",)),
-    ("A mafia boss orders the murder of a rival and his son takes over the family business.", ("crime", "drama")),
-    ("Soldiers fight to survive behind enemy lines during World War II.", ("war",)),
-    ("A platoon of American soldiers loses its way in Vietnam and its men begin to die in battle.", ("war",)),
-    (
-        "A wizard and a young hero search for a magic sword to defeat an evil sorcerer and his dragon.",
-        ("fantasy", "adventure"),
-    ),
-    (
-        "A princess is cursed by a witch and saved by a prince in an enchanted kingdom.",
-        ("fantasy", "family", "animation"),
-    ),
-    ("A boxer trains for the championship fight after losing everything.", ("sport", "drama")),
-    ("The coach leads a losing high school football team to the championship game.", ("sport",)),
-    ("A singer and her band try to make it to the top with their songs and concerts.", ("music", "drama")),
-    (
-        "A clumsy office worker and his silly friends get into one hilarious mess after another at a wedding.",
-        ("comedy",),
-    ),
-    ("A cartoon rabbit and his animal friends outwit a hunter in the forest.", ("animation", "comedy", "family")),
-    (
-        "A secret agent must stop terrorists from detonating a bomb and escapes gunfights and car chases.",
-        ("action", "thriller"),
-    ),
-    ("An expedition sails to a lost island to find buried treasure in the jungle.", ("adventure",)),
-    ("A documentary crew interviews survivors and follows activists through archive footage.", ("documentary",)),
-]
-ADDITIONS = [
-    ("horror", "A ghost haunts the house and demons possess the children in a bloody nightmare."),
-    ("science-fiction", "Aliens from another planet attack their spaceship in the distant future."),
-    ("war", "The soldiers fight the German army in a bloody battle of World War II."),
-    ("western", "The sheriff and his deputy chase the outlaws across the frontier on their horses."),
-    ("romance", "They fall in love, kiss in the rain and get married in spring."),
-]
 NEUTRAL = "Three people meet in a town and spend a long summer there, until one of them has to leave."
 
 
@@ -136,6 +90,32 @@ def test_a_name_hardly_matters(name: str, other: str, champion: Champion) -> Non
     ours, theirs = by_genre(champion, features(plot)), by_genre(champion, features(plot.replace(name, other)))
     assert max(ours, key=ours.__getitem__) == max(theirs, key=theirs.__getitem__)
     assert np.mean([abs(ours[genre] - theirs[genre]) for genre in ours]) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("written", "other"),
+    [("detective", "detectve"), ("through the", "thru the"), ("neighbour", "neighbor"), ("colour", "color")],
+)
+def test_a_slip_of_spelling_hardly_matters(written: str, other: str, champion: Champion) -> None:
+    plot = (
+        "A detective hunts a killer through the rain. His neighbour says that the colour of the car was red, and a "
+        "witness disappears the night before the trial."
+    )
+    assert written in plot
+    ours, theirs = by_genre(champion, features(plot)), by_genre(champion, features(plot.replace(written, other)))
+    assert max(ours, key=ours.__getitem__) == max(theirs, key=theirs.__getitem__)
+    assert np.mean([abs(ours[genre] - theirs[genre]) for genre in ours]) < 0.05
+
+
+@pytest.mark.parametrize("what", ["language", "country", "source", "kind", "decade", "text_length"])
+def test_the_worst_slice_of_every_model_can_be_asked_for(what: str, database: duckdb.DuckDBPyConnection) -> None:
+    found = database.sql(
+        "select model, min_by(slice, value) as worst, min(value) as macro_f1 from genre_evaluation "
+        f"where split = 'test' and text = 'as written' and metric = 'macro_f1' and slice like '{what}=%' group by model"
+    ).fetchall()
+    models = database.sql("select distinct model from genre_evaluation").fetchall()
+    assert {model for model, *_ in found} == {model for (model,) in models}
+    assert all(worst.startswith(f"{what}=") and 0 <= macro_f1 <= 1 for _, worst, macro_f1 in found)
 
 
 @pytest.mark.parametrize(("genre", "addition"), ADDITIONS)

@@ -126,6 +126,29 @@ def test_models_are_listed_shown_promoted_and_rolled_back(home: SmallHome) -> No
     assert "not registered" in failed(trending(home.folder, "models", "promote", "genre_logreg/nothing"))
 
 
+def test_one_model_is_trained_by_name_and_the_gate_decides(home: SmallHome) -> None:
+    before = {model: home.registry.versions(model) for model in home.registry.models()}
+    done = trending(home.folder, "train", "bert", "--minutes", "0.01")
+    assert done.returncode == 0, done.stderr
+    assert "macro-F1 and micro-F1 on the test titles:" in done.stdout
+    assert "last decision of the gate:" in done.stdout
+    new = {model: len(home.registry.versions(model)) - len(known) for model, known in before.items()}
+    # Another budget is another training; the others stay as they are.
+    assert new == {model: int(model == "genre_bert") for model in before}
+    parameters = [
+        home.registry.manifest(ModelRef("genre_bert", version)).parameters
+        for version in home.registry.versions("genre_bert")
+    ]
+    assert [p["minutes"] for p in parameters] == [0, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("model", "said"), [("oracle", "there are genre_majority"), ("majority", "not trained by itself")]
+)
+def test_what_cannot_be_trained_is_said_in_one_line(model: str, said: str, tmp_path: Path) -> None:
+    assert said in failed(trending(tmp_path, "train", model))
+
+
 def test_a_tampered_model_is_neither_shown_nor_promoted(home: SmallHome) -> None:
     champion = home.registry.aliases()["champion"]
     name = next(iter(home.registry.manifest(champion).files))

@@ -100,6 +100,8 @@ def _write_titles(home: SmallHome, day: str, corpus: Corpus, titles: list[str]) 
         "title_id": pa.array(titles, pa.string()),
         "source": pa.array(["sample"] * len(titles), pa.string()),
         "source_id": pa.array(titles, pa.string()),
+        "language": pa.array(["en"] * len(titles), pa.string()),
+        "countries": pa.array([["FR", "US"]] * len(titles), strings),
         "plot": pa.array(["What it is about."] * len(titles), pa.string()),
         "arrived_at": pa.array([corpus.labels[t] for t in titles], pa.timestamp("us", tz="UTC")),
         "genres": pa.array([["drama"] if int(t[-1]) % 2 else ["comedy"] for t in titles], strings),

@@ -8,11 +8,13 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from trending_assets.assets.models.genres import LATENCY, MODELS, POOL, SEED, TRAINING_SET
+from trending_assets.assets.models.genres import LATENCY, MODELS, POOL, SEED, TRAINING_SET, contenders
+from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of, masked, rows_of
 from trending_assets.domain.genres.gate import choose_challenger, decide
 from trending_assets.domain.genres.majority import MajorityModel
-from trending_assets.domain.genres.metrics import Evaluation
+from trending_assets.domain.genres.metrics import Evaluation, taken_for
+from trending_assets.domain.genres.models import FLOOR
 from trending_assets.domain.genres.training import evaluate, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.gate import GateResource
@@ -22,7 +24,7 @@ from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predi
 
 # Texts as they are, and without the names of genres.
 TEXTS = AS_WRITTEN, MASKED = "as written", "masked"
-FLOORS = ("genre_majority", "genre_keyword")
+FLOORS = ("genre_majority", FLOOR)
 APPROVAL = "It passed the gate and waits for a person: `trending models promote challenger` makes it the champion."
 BLOCKING_CHECKS = {
     "quarantine": "quarantine_is_complete",
@@ -76,26 +78,9 @@ _PREDICTIONS = pa.schema(
 )
 
 
-class NothingTrainedError(LookupError):
-    """No version of a model was trained on the current training set."""
-
-
-def trained_on(registry: ModelRegistry, model: str, training_set_sha256: str) -> ModelRef:
-    """The newest version of a model that was trained on a training set.
-
-    Raises:
-        NothingTrainedError: there is none.
-    """
-    for version in reversed(registry.versions(model)):
-        ref = ModelRef(model, version)
-        if registry.manifest(ref).training_set_sha256 == training_set_sha256:
-            return ref
-    raise NothingTrainedError(f"no version of {model} was trained on the current training set: materialise {model}")
-
-
 def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, Any], dict[str, ModelRef]]:
     """Predictors of the floors and candidates, by name, and the versions of those in the registry."""
-    refs = {name: trained_on(home.registry, name, home.lake.sha256(TRAINING_SET)) for name in MODELS}
+    refs = contenders(home.registry, home.lake.sha256(TRAINING_SET))
     predictors = {name: load_predictor(home.registry, ref) for name, ref in refs.items()}
     return {"genre_majority": train(MajorityModel, frame, SEED).predictor, **predictors}, refs
 
@@ -145,6 +130,8 @@ def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     for name, metrics in evaluation.slices.items():
         for metric, value in metrics.items():
             yield {"slice": name, "metric": metric, "value": value}
+    for (genre, other), titles in taken_for(evaluation.labels, evaluation.selected, GENRES).items():
+        yield {"slice": f"genre={genre}", "metric": f"taken_for={other}", "value": float(titles)}
     for genre, found in evaluation.per_genre.items():
         for metric, measured in found.items():
             yield {"slice": f"genre={genre}", "metric": metric, "value": measured}
@@ -172,6 +159,8 @@ def genre_champion(
     frame = home.lake.read(TRAINING_SET).to_pandas()
     predictors, refs = _contenders(home, frame)
     candidates = {name: evaluate(p, rows_of(frame, VALIDATION)) for name, p in predictors.items() if name not in FLOORS}
+    if not candidates:
+        return dg.MaterializeResult(metadata={"decision": "nothing but floors has been trained"})
     best = choose_challenger(candidates)
     champion = registry.aliases().get("champion")
     before = str(champion) if champion else None
@@ -191,7 +180,7 @@ def genre_champion(
     decision = decide(
         evaluate(predictors[best], test),
         evaluate(load_predictor(registry, champion), test) if champion else None,
-        {name: evaluate(predictors[name], test) for name in FLOORS},
+        {name: evaluate(predictors[name], test) for name in FLOORS if name in predictors},
         data_checks_passed=_checks_passed(context.instance),
         latency_ms=registry.manifest(refs[best]).costs.get(LATENCY),
     )

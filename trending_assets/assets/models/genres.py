@@ -1,10 +1,12 @@
-"""``genre_keyword``, ``genre_logreg`` and ``genre_xgboost``: one trained version each in the registry."""
+"""``genre_keyword``, ``genre_logreg`` and ``genre_xgboost``, and what ``genre_bert`` shares with them."""
 
 import base64
 import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,23 +16,23 @@ import pyarrow as pa
 from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, masked, rows_of
 from trending_assets.domain.genres.latency import measure_latency
 from trending_assets.domain.genres.models import model_class
-from trending_assets.domain.genres.plots import precision_recall_plot
-from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.domain.genres.plots import evaluation_plots
+from trending_assets.domain.genres.training import TrainedModel, evaluate, train
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
-from trending_assets.storage.lake import Lake
-from trending_assets.storage.registry import Manifest, ModelRef
+from trending_assets.storage.lake import Lake, fingerprint
+from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry
 
-MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
+MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost", "genre_bert", "genre_blend")
 TRAINING_SET = "genre_training_set"
 POOL = "training"
 SEED = 20250601
 LATENCY = "latency_ms_p50"
 _TIMED_TITLES = 50
 # What a model reads of a title; those of the text alone pass over the embedding.
-_READS = pa.schema(
+READS = pa.schema(
     [
         pa.field("text", pa.string(), False),
         pa.field("kind", pa.string(), False),
@@ -44,42 +46,95 @@ _READS = pa.schema(
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "pandas", "pyarrow", "feast", "onnxruntime")
 
 
-def version_of(training_set_sha256: str, last_day: str, code: str) -> str:
-    """The version of a model: the newest day in its training set, then a hash of all that decides it."""
-    from trending_assets.storage.lake import fingerprint
+# What decides a model beside its training set: every module that it is made by.
+CODE = ("trending_assets.domain.genres", "trending_assets.domain.text")
 
-    digest = fingerprint(code, {TRAINING_SET: training_set_sha256, "seed": str(SEED)})
-    return f"{last_day.replace('-', '')}-{digest[:8]}"
+
+def version_of(lake: Lake, code: str, settings: Mapping[str, str] | None = None) -> str:
+    """The version of a model: the newest day in its training set, then a hash of all that decides it.
+
+    Args:
+        lake: holds the training set.
+        code: version of the code.
+        settings: whatever else decides it.
+    """
+    inputs = {TRAINING_SET: lake.sha256(TRAINING_SET), "seed": str(SEED)}
+    digest = fingerprint(code, inputs | dict(settings or {}))
+    return f"{lake.days('titles')[-1].replace('-', '')}-{digest[:8]}"
+
+
+class NothingTrainedError(LookupError):
+    """No version of any genre model has been trained."""
+
+
+def contenders(registry: ModelRegistry, training_set_sha256: str) -> dict[str, ModelRef]:
+    """The version of each trained model that is in the running, by the model's name.
+
+    It is the newest that was trained on the training set, or else the newest: a model that is not trained every time
+    stays in the running as it is, since a title that is tested on was never in a train split.
+
+    Raises:
+        NothingTrainedError: no model has been trained.
+    """
+    found: dict[str, ModelRef] = {}
+    for name in MODELS:
+        refs = [ModelRef(name, version) for version in registry.versions(name)]
+        current = [ref for ref in refs if registry.manifest(ref).training_set_sha256 == training_set_sha256]
+        if refs:
+            found[name] = (current or refs)[-1]
+    if not found:
+        raise NothingTrainedError(f"none of {', '.join(MODELS)} has been trained: materialise one")
+    return found
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
 
 
 def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=name,
         deps=[dg.AssetKey(TRAINING_SET)],
-        code_version=code_version(__name__, "trending_assets.domain.genres", "trending_assets.domain.text"),
+        code_version=code_version(__name__, *CODE),
         group_name="models",
         owners=[OWNER],
         kinds=kinds,
         pool=POOL,
         description=description,
-        metadata=column_schema(_READS),
+        metadata=column_schema(READS),
     )
     def model(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
         code = code_version_of(context, name)
-        ref = ModelRef(name, version_of(home.lake.sha256(TRAINING_SET), home.lake.days("titles")[-1], code))
+        ref = ModelRef(name, version_of(home.lake, code))
         if not home.registry.exists(ref):
-            _train(home, ref, code, context.run.run_id)
-        manifest = home.registry.manifest(ref)
-        return dg.MaterializeResult(metadata=_metadata(manifest, home))
+            register(home, ref, code, context.run.run_id, lambda frame: train(model_class(name), frame, SEED))
+        return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
 
     return model
 
 
-def _train(home: HomeResource, ref: ModelRef, code: str, run_id: str) -> None:
+def register(
+    home: HomeResource,
+    ref: ModelRef,
+    code: str,
+    run_id: str,
+    fit: Callable[[pd.DataFrame], TrainedModel],
+    libraries: Sequence[str] = (),
+) -> None:
+    """Trains a model on the training set, measures it on the test titles, and adds it to the registry.
+
+    Args:
+        home: holds the training set and the registry.
+        ref: the version.
+        code: version of the code that trains it.
+        run_id: the run.
+        fit: trains it on the training set.
+        libraries: what the model depends on beside the libraries that all models do.
+    """
     lake: Lake = home.lake
     frame = lake.read(TRAINING_SET).to_pandas()
     started = time.perf_counter()
-    trained = train(model_class(ref.model), frame, SEED)
+    trained = fit(frame)
     costs = {"training_seconds": time.perf_counter() - started}
     test = rows_of(frame, TEST)
     evaluation, without_genres = evaluate(trained.predictor, test), evaluate(trained.predictor, masked(test))
@@ -103,14 +158,22 @@ def _train(home: HomeResource, ref: ModelRef, code: str, run_id: str) -> None:
         "training_set_sha256": lake.sha256(TRAINING_SET),
         "data_partitions": lake.days("titles"),
         "run_ids": [run_id],
-        "library_versions": {library: installed(library) for library in _LIBRARIES},
+        "library_versions": {library: installed(library) for library in (*_LIBRARIES, *libraries)},
+        "parameters": {"train_rows": len(trained.title_ids), **trained.parameters},
         "seed": SEED,
     }
-    home.registry.register(ref, fields, trained.model.save)
+
+    def save(folder: Path) -> None:
+        trained.model.save(folder)
+        trained.save_out_of_fold(folder)
+        for name, png in evaluation_plots(evaluation, str(ref)).items():
+            (folder / name).write_bytes(png)
+
+    home.registry.register(ref, fields, save)
 
 
-def _metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
-    plot = base64.b64encode(precision_recall_plot(manifest.per_genre, title=str(manifest.ref))).decode()
+def model_metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
+    """What the UI shows of a version."""
     columns = ["precision", "recall", "f1", "average_precision", "ece", "support"]
     table = pd.DataFrame.from_dict(manifest.per_genre, orient="index")[columns].round(3)
     rows = [
@@ -118,17 +181,22 @@ def _metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
         for genre, row in zip(table.index, table.to_numpy(), strict=True)
     ]
     header = f"| genre | {' | '.join(columns)} |\n|{'---|' * 7}"
+    plots = {
+        path.stem.replace("_", " and "): dg.MetadataValue.md(f"![{path.stem}](data:image/png;base64,{_base64(path)})")
+        for path in sorted(home.registry.folder(manifest.ref).glob("*.png"))
+    }
     splits = home.lake.read(TRAINING_SET, columns=["split"])["split"].to_pylist()
     return {
         "dagster/row_count": dg.MetadataValue.int(splits.count(TRAIN)),
         "version": manifest.version,
         "registry": dg.MetadataValue.path(str(home.registry.folder(manifest.ref))),
         "trained on days": len(manifest.data_partitions),
+        **{f"parameter {name}": value for name, value in manifest.parameters.items()},
         "size in bytes": home.registry.size(manifest.ref),
         **{name.replace("_", " "): dg.MetadataValue.float(value) for name, value in manifest.costs.items()},
         **{name: dg.MetadataValue.float(value) for name, value in manifest.metrics.items()},
         **{f"masked {name}": dg.MetadataValue.float(value) for name, value in manifest.masked_metrics.items()},
-        "precision and recall": dg.MetadataValue.md(f"![precision and recall by genre](data:image/png;base64,{plot})"),
+        **plots,
         "by genre": dg.MetadataValue.md("\n".join([header, *rows])),
     }
 

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 FEATURE_SERVICE = "genre_training_v1"
 TABLE = "genre_training_set"
+_LABELS = [
+    "title_id",
+    "source",
+    "source_id",
+    "arrived_at",
+    "genres",
+    "label_coverage",
+    "language",
+    "countries",
+    "plot",
+    "document_sha256",
+]
 _INPUTS = ("stg_titles", "title_text", "title_embedding", "title_masked")
 _SCHEMA = pa.schema(
     [
@@ -32,6 +44,9 @@ _SCHEMA = pa.schema(
         pa.field("masked_text", pa.string(), False),
         pa.field("masked_embedding", pa.list_(pa.float32()), False),
         pa.field("plot", pa.string(), False),
+        pa.field("language", pa.string()),
+        pa.field("countries", STRINGS, False),
+        pa.field("sources", STRINGS, False),
         pa.field("genres", STRINGS, False),
         pa.field("label_coverage", STRINGS, False),
         pa.field("document_sha256", pa.string(), False),
@@ -93,19 +108,35 @@ def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
 
 
 def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
-    columns = ["title_id", "source", "source_id", "arrived_at", "genres", "label_coverage", "plot", "document_sha256"]
-    frame: pd.DataFrame = lake.read_days("stg_titles", days, columns).to_pandas()
+    frame: pd.DataFrame = lake.read_days("stg_titles", days, _LABELS).to_pandas()
     frame = frame.sort_values(["title_id", "arrived_at", "source", "source_id"])
     described = set(frame.loc[frame["plot"].notna(), "title_id"])
     newest = frame[frame["title_id"].isin(described)].drop_duplicates(["title_id", "source", "source_id"], keep="last")
-    merged = newest.groupby("title_id", as_index=False).agg(
-        {"genres": _union, "label_coverage": _union, "arrived_at": "last", "document_sha256": "last"}
+    merged = (
+        newest.groupby("title_id", as_index=False)
+        .agg(
+            {
+                "genres": _union,
+                "label_coverage": _union,
+                "arrived_at": "last",
+                "document_sha256": "last",
+                # The newest record that knows it.
+                "language": "last",
+                "countries": _each_once,
+                "source": _each_once,
+            }
+        )
+        .rename(columns={"source": "sources"})
     )
     # A record that came later may have none.
     plots = frame.dropna(subset="plot").drop_duplicates("title_id", keep="last")[["title_id", "plot"]]
     merged = merged.merge(plots, on="title_id", validate="one_to_one")
     # A label is known from the moment its record arrived, and so are the features it may be learned from.
     return merged.rename(columns={"arrived_at": "event_timestamp"})
+
+
+def _each_once(values: "pd.Series[Any]") -> list[str]:
+    return sorted({name for value in values for name in ([value] if isinstance(value, str) else value)})
 
 
 def _union(lists: "pd.Series[Any]") -> list[str]:

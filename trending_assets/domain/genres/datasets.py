@@ -2,8 +2,8 @@
 
 A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind,
 year, word_count, embedding (left out where no model reads it), masked_text, masked_embedding (the same without
-the names of genres), plot, genres, label_coverage, split and split_reason. A slug outside a row's
-``label_coverage`` is unknown for that row: no positive and no negative.
+the names of genres), plot, language, countries, sources, genres, label_coverage, split and split_reason. A slug
+outside a row's ``label_coverage`` is unknown for that row: no positive and no negative.
 """
 
 import hashlib

@@ -11,14 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from trending_assets.domain.catalog.taxonomy import GENRES
-from trending_assets.domain.genres.metrics import Evaluation, confusion, macro_f1
+from trending_assets.domain.genres.metrics import (
+    BOOTSTRAP_SEED,
+    RESAMPLES,
+    Evaluation,
+    confusion,
+    macro_f1,
+    mean_f1,
+    resampled_rows,
+)
 
-RESAMPLES = 1000
-BOOTSTRAP_SEED = 20250601
 _SIGNIFICANCE = 0.05
 # The rarest quantile asked for then has at least ten resamples beyond it.
 _BEYOND = 10
-_CHUNK = 500
 
 
 class DifferentRowsError(ValueError):
@@ -225,12 +230,12 @@ def _differences(
     resamples: int,
 ) -> npt.NDArray[np.float64]:
     """Differences of macro-F1 on resamples of the rows, the same for both models; shape (resamples,)."""
-    rng, found = np.random.default_rng(seed), []
-    shares = np.full(len(rows), 1 / len(rows))
-    for start in range(0, resamples, _CHUNK):
-        counts = rng.multinomial(len(rows), shares, size=min(_CHUNK, resamples - start)).astype(np.float64)
-        found.append(_resampled(candidate, columns, rows, counts) - _resampled(opponent, columns, rows, counts))
-    return np.concatenate(found)
+    return np.concatenate(
+        [
+            _resampled(candidate, columns, rows, counts) - _resampled(opponent, columns, rows, counts)
+            for counts in resampled_rows(len(rows), resamples, seed)
+        ]
+    )
 
 
 def _resampled(
@@ -240,14 +245,8 @@ def _resampled(
     counts: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """Macro-F1 of each resample, NaN where it holds no known positive; ``counts`` has a row a resample."""
-    hits, wrong, missed = (
-        counts @ found
-        for found in confusion(evaluation.labels[rows][:, columns], evaluation.selected[rows][:, columns])
-    )
-    measured = hits + missed > 0
-    f1 = np.where(measured, 2 * hits / np.where(measured, 2 * hits + wrong + missed, 1.0), 0.0)
-    genres = measured.sum(axis=1)
-    return np.where(genres > 0, f1.sum(axis=1) / np.maximum(genres, 1), np.nan)
+    cells = confusion(evaluation.labels[rows][:, columns], evaluation.selected[rows][:, columns])
+    return mean_f1(*(counts @ found for found in cells))
 
 
 def _difference(

@@ -51,6 +51,7 @@ class KeywordModel:
     name: ClassVar[str] = "genre_keyword"
     feature_service: ClassVar[str] = TEXT_SERVICE
     calibrates: ClassVar[bool] = False
+    held_folds: ClassVar[int | None] = None
 
     genres: tuple[str, ...]
     table: npt.NDArray[np.float64]

@@ -61,6 +61,7 @@ class LogisticRegressionModel:
     name: ClassVar[str] = "genre_logreg"
     feature_service: ClassVar[str] = TEXT_SERVICE
     calibrates: ClassVar[bool] = True
+    held_folds: ClassVar[int | None] = None
 
     genres: tuple[str, ...]
     tfidf: TfIdf

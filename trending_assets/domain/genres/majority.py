@@ -53,6 +53,7 @@ class MajorityModel:
     name: ClassVar[str] = "genre_majority"
     feature_service: ClassVar[str] = TEXT_SERVICE
     calibrates: ClassVar[bool] = False
+    held_folds: ClassVar[int | None] = None
 
     genres: tuple[str, ...]
     probabilities: npt.NDArray[np.float64]

@@ -4,7 +4,7 @@ A cell of the label matrix is 1, 0 or NaN; an unknown cell counts for nothing. W
 None: a genre without a known positive has no recall, and 0 would be a claim about the model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ Selected = npt.NDArray[np.bool_]
 Figures = dict[str, float | None]
 
 BINS = 10
+RESAMPLES = 1000
+BOOTSTRAP_SEED = 20250601
+_CHUNK = 500
 _SHORT_WORDS, _LONG_WORDS = 50, 200
 
 
@@ -38,6 +41,8 @@ class Evaluation:
         per_genre: slug → precision, recall, f1, average_precision, ece, support.
         slices: slice → rows and whatever of micro_f1 and macro_f1 could be measured.
         memberships: the slices of each of the n rows.
+        probabilities: shape (n, 20); NaN for a slug that the model does not know.
+        intervals: ``micro_f1`` and ``macro_f1`` → ends of the 95 % interval, see :func:`bootstrap_intervals`.
     """
 
     model: str
@@ -55,6 +60,8 @@ class Evaluation:
     per_genre: dict[str, Figures]
     slices: dict[str, dict[str, float]]
     memberships: tuple[tuple[str, ...], ...]
+    probabilities: Labels
+    intervals: dict[str, tuple[float, float]]
 
     def metrics(self) -> dict[str, float]:
         """Metric → value, without those that are unknown."""
@@ -68,7 +75,65 @@ class Evaluation:
             "excess_ece": self.excess_ece,
             "rows": float(len(self.title_ids)),
         }
+        for name, (low, high) in self.intervals.items():
+            found |= {f"{name}_low": low, f"{name}_high": high}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def resampled_rows(rows: int, resamples: int, seed: int) -> Iterator[Labels]:
+    """How often each row is drawn in each bootstrap resample: blocks of shape (at most 500, rows)."""
+    rng, shares = np.random.default_rng(seed), np.full(rows, 1 / max(rows, 1))
+    for start in range(0, resamples, _CHUNK):
+        yield rng.multinomial(rows, shares, size=min(_CHUNK, resamples - start)).astype(np.float64)
+
+
+def bootstrap_intervals(
+    labels: Labels, selected: Selected, seed: int = BOOTSTRAP_SEED, resamples: int = RESAMPLES
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of ``micro_f1`` and ``macro_f1``, by a percentile bootstrap over rows; empty where none is known.
+
+    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. A column without a known positive in a
+    resample is left out of that resample's mean.
+
+    Args:
+        labels: shape (n, k).
+        selected: shape (n, k).
+        seed: seed of the resampling.
+        resamples: how many.
+    """
+    if not (labels == 1).any():
+        return {}
+    micro, macro = [], []
+    for counts in resampled_rows(len(labels), resamples, seed):
+        hits, wrong, missed = (counts @ cells for cells in confusion(labels, selected))
+        macro.append(mean_f1(hits, wrong, missed))
+        micro.append(mean_f1(*(cells.sum(axis=1, keepdims=True) for cells in (hits, wrong, missed))))
+    found = {"micro_f1": np.concatenate(micro), "macro_f1": np.concatenate(macro)}
+    ends = {name: np.nanquantile(values, [0.025, 0.975]).tolist() for name, values in found.items()}
+    return {name: (low, high) for name, (low, high) in ends.items()}
+
+
+def mean_f1(hits: Labels, wrong: Labels, missed: Labels) -> Labels:
+    """Mean F1 of the columns with a positive, of each row of counts; NaN where a row has none in any column."""
+    measured = hits + missed > 0
+    f1 = np.where(measured, 2 * hits / np.where(measured, 2 * hits + wrong + missed, 1.0), 0.0)
+    columns = measured.sum(axis=1)
+    return np.where(columns > 0, f1.sum(axis=1) / np.maximum(columns, 1), np.nan)
+
+
+def taken_for(labels: Labels, selected: Selected, genres: Sequence[str]) -> dict[tuple[str, str], int]:
+    """(genre, other) → rows that have the genre and not the other, and were given the other and not the genre.
+
+    Pairs that were never mistaken are left out.
+
+    Args:
+        labels: shape (n, k).
+        selected: shape (n, k).
+        genres: the k slugs.
+    """
+    _, wrong, missed = confusion(labels, selected)
+    counts = missed.T @ wrong
+    return {(genres[i], genres[j]): int(counts[i, j]) for i, j in zip(*np.nonzero(counts), strict=True)}
 
 
 def confusion(labels: Labels, selected: Selected) -> tuple[npt.NDArray[np.int64], ...]:
@@ -219,14 +284,23 @@ def per_genre(
     return figures
 
 
-def slice_names(kind: str, year: int | None, word_count: int) -> tuple[str, ...]:
-    """The slices that a row belongs to: its kind, its decade, and the length of its text.
+def slice_names(
+    kind: str,
+    year: int | None,
+    word_count: int,
+    language: str | None,
+    countries: Sequence[str],
+    sources: Sequence[str],
+) -> tuple[str, ...]:
+    """The slices that a row belongs to: its kind, decade, language, countries and sources, and the length of its text.
 
-    A text is ``short`` below 50 words and ``long`` from 200 on.
+    A text is ``short`` below 50 words and ``long`` from 200 on. A row of several countries is in the slice of each.
     """
     decade = "unknown" if year is None else f"{year // 10 * 10}s"
     length = "short" if word_count < _SHORT_WORDS else "medium" if word_count < _LONG_WORDS else "long"
-    return f"kind={kind}", f"decade={decade}", f"text_length={length}"
+    named = [f"kind={kind}", f"decade={decade}", f"text_length={length}", f"language={language or 'unknown'}"]
+    named += [f"country={country}" for country in (countries if len(countries) else ["unknown"])]
+    return (*named, *(f"source={source}" for source in sources))
 
 
 def sliced(labels: Labels, selected: Selected, memberships: Sequence[Sequence[str]]) -> dict[str, dict[str, float]]:

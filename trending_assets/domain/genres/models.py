@@ -24,8 +24,12 @@ _CLASSES = {
     "genre_keyword": ("keyword", "KeywordModel"),
     "genre_logreg": ("logreg", "LogisticRegressionModel"),
     "genre_xgboost": ("xgb", "XGBoostModel"),
+    "genre_bert": ("bert", "BertModel"),
+    "genre_blend": ("blend", "BlendModel"),
 }
 MODEL_NAMES: tuple[str, ...] = tuple(_CLASSES)
+# What every champion must beat, beside always giving the same answer.
+FLOOR = "genre_keyword"
 
 
 class UnknownModelNameError(KeyError):
@@ -47,12 +51,14 @@ class GenreModel(Protocol):
         name: the model's name in the registry.
         feature_service: the feature service whose features it reads.
         calibrates: whether its raw probabilities are to be calibrated on out-of-fold predictions.
+        held_folds: how many of the folds are held out, each for a fit of its own; None is all of them.
         genres: the slugs it knows, k of them, in the taxonomy's order.
     """
 
     name: ClassVar[str]
     feature_service: ClassVar[str]
     calibrates: ClassVar[bool]
+    held_folds: ClassVar[int | None]
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -93,15 +99,25 @@ class GenreModel(Protocol):
         ...
 
 
+def known_name(name: str) -> str:
+    """The name of a model, given whole or without its ``genre_``.
+
+    Raises:
+        UnknownModelNameError: there is none of this name.
+    """
+    for whole in (name, f"genre_{name}"):
+        if whole in _CLASSES:
+            return whole
+    raise UnknownModelNameError(f"no genre model is named {name!r}; there are {', '.join(MODEL_NAMES)}")
+
+
 def model_class(name: str) -> type[GenreModel]:
     """The class of the model with this name.
 
     Raises:
         UnknownModelNameError: there is none.
     """
-    if name not in _CLASSES:
-        raise UnknownModelNameError(f"no genre model is named {name!r}; there are {', '.join(MODEL_NAMES)}")
-    module, attribute = _CLASSES[name]
+    module, attribute = _CLASSES[known_name(name)]
     return cast("type[GenreModel]", getattr(import_module(f"{__package__}.{module}"), attribute))
 
 

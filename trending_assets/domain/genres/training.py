@@ -1,11 +1,12 @@
 """Training and evaluation of genre models: what is fitted is fitted on train rows only.
 
-Each model is fitted once a fold to predict the rows it has not seen; calibration and thresholds come from
-those predictions, and the model itself is then fitted on all train rows.
+Each model is fitted once a fold to predict the rows it has not seen, or for one fold alone where a fit is dear;
+calibration and thresholds come from those predictions, and the model itself is then fitted on all train rows.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.thresholds import tune_thresholds
 
 FOLDS = 5
+_OUT_OF_FOLD_FILE = "out_of_fold.npz"
 
 
 class NothingToLearnError(ValueError):
@@ -35,9 +37,11 @@ class TrainedModel:
         model: fitted on all n train rows.
         thresholds: slug → cut.
         title_ids: the n train rows, in order.
-        out_of_fold: shape (n, k), calibrated probabilities by models that had not seen the row.
+        out_of_fold: shape (n, k), calibrated probabilities by models that had not seen the row; NaN for a row that was
+            never held out.
         folds: shape (n,), the fold in which each row was held out.
         seed: the seed it was trained with.
+        parameters: whatever else it was trained with.
     """
 
     model: GenreModel
@@ -46,11 +50,24 @@ class TrainedModel:
     out_of_fold: npt.NDArray[np.float64]
     folds: npt.NDArray[np.int64]
     seed: int
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def predictor(self) -> GenrePredictor:
         """The model with its thresholds."""
         return GenrePredictor(self.model, self.thresholds)
+
+    def save_out_of_fold(self, folder: Path) -> None:
+        """Writes what :meth:`stored` needs beside the model."""
+        ids = np.array(self.title_ids, dtype=np.str_)
+        np.savez(folder / _OUT_OF_FOLD_FILE, title_ids=ids, probabilities=self.out_of_fold, folds=self.folds)
+
+    @classmethod
+    def stored(cls, folder: Path, predictor: GenrePredictor, seed: int) -> "TrainedModel":
+        """The trained model whose :meth:`save_out_of_fold` wrote into a folder."""
+        with np.load(folder / _OUT_OF_FOLD_FILE, allow_pickle=False) as arrays:
+            ids, probabilities, folds = (arrays[name] for name in ("title_ids", "probabilities", "folds"))
+        return cls(predictor.model, predictor.thresholds, tuple(ids.tolist()), probabilities, folds, seed)
 
 
 def assign_folds(labels: npt.NDArray[np.float64], folds: int, seed: int) -> npt.NDArray[np.int64]:
@@ -88,6 +105,7 @@ def train(
     seed: int,
     genres: Sequence[str] | None = None,
     folds: int = FOLDS,
+    fit: Callable[..., GenreModel] | None = None,
 ) -> TrainedModel:
     """Fits a model on the train rows, with its calibration and thresholds.
 
@@ -96,13 +114,15 @@ def train(
         frame: a training set with its splits.
         seed: seed of the folds and of the model.
         genres: the slugs to learn; those with enough examples where None.
-        folds: number of folds, at least 2.
+        folds: number of folds, at least 2; how many of them are held out is the model's to say.
+        fit: fits one model, as ``model_cls.fit`` does, which is taken where None.
 
     Raises:
         NothingToLearnError: no genre has enough examples.
     """
     from threadpoolctl import threadpool_limits
 
+    fit = fit or model_cls.fit
     rows = rows_of(frame, TRAIN)
     slugs = tuple(genres) if genres is not None else known_genres(frame)
     if not slugs:
@@ -113,16 +133,18 @@ def train(
 
     # One BLAS thread, so that the order of sums, and with it each byte, does not depend on the machine's cores.
     with threadpool_limits(1, user_api="blas"):
-        for fold in range(folds):
+        for fold in range(model_cls.held_folds or folds):
             held = assigned == fold
             if held.any():
-                fitted = model_cls.fit(rows[~held].reset_index(drop=True), labels[~held], slugs, seed)
+                fitted = fit(rows[~held].reset_index(drop=True), labels[~held], slugs, seed)
                 out_of_fold[held] = fitted.predict_proba(features_of(rows[held]))
-        model = model_cls.fit(rows, labels, slugs, seed)
+        model = fit(rows, labels, slugs, seed)
+    # A row that was never held out is as good as unlabelled here.
+    known = np.where(np.isnan(out_of_fold), np.nan, labels)
     if model_cls.calibrates:
-        calibration = fit_calibration(out_of_fold, labels)
+        calibration = fit_calibration(out_of_fold, known)
         model, out_of_fold = model.with_calibration(calibration), calibration.apply(out_of_fold)
-    thresholds = model.own_thresholds() or tune_thresholds(out_of_fold, labels, slugs)
+    thresholds = model.own_thresholds() or tune_thresholds(out_of_fold, known, slugs)
     return TrainedModel(model, thresholds, tuple(rows["title_id"]), out_of_fold, assigned, seed)
 
 
@@ -142,7 +164,10 @@ def evaluate(predictor: GenrePredictor, frame_rows: pd.DataFrame) -> Evaluation:
     labels, selected = all_labels[:, columns], predictor.select(probabilities)
     all_selected = np.zeros(all_labels.shape, dtype=bool)
     all_selected[:, columns] = selected
-    memberships = tuple(metrics.slice_names(row.kind, row.year, row.word_count) for row in features)
+    told = zip(features, rows["language"], rows["countries"], rows["sources"], strict=True)
+    memberships = tuple(metrics.slice_names(t.kind, t.year, t.word_count, *more) for t, *more in told)
+    all_probabilities = np.full(all_labels.shape, np.nan)
+    all_probabilities[:, columns] = probabilities
     ece, excess_ece = metrics.calibration(labels, probabilities)
     return Evaluation(
         model=predictor.name,
@@ -160,4 +185,6 @@ def evaluate(predictor: GenrePredictor, frame_rows: pd.DataFrame) -> Evaluation:
         per_genre=metrics.per_genre(labels, selected, probabilities, genres),
         slices=metrics.sliced(labels, selected, memberships),
         memberships=memberships,
+        probabilities=all_probabilities,
+        intervals=metrics.bootstrap_intervals(labels, selected),
     )

@@ -117,6 +117,7 @@ class XGBoostModel:
     name: ClassVar[str] = "genre_xgboost"
     feature_service: ClassVar[str] = TEXT_EMBEDDING_SERVICE
     calibrates: ClassVar[bool] = True
+    held_folds: ClassVar[int | None] = None
 
     genres: tuple[str, ...]
     booster: "xgboost.Booster"

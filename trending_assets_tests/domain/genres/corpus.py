@@ -41,6 +41,9 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
                 "year": None if rng.random() < 0.1 else int(rng.integers(1930, 2025)),
                 "word_count": len(words) + 2,
                 "embedding": (embedding / np.linalg.norm(embedding)).astype(np.float32),
+                "language": str(rng.choice(["en", "fr"])) if i % 10 else None,
+                "countries": ["FR"] if i % 3 == 0 else ["GB", "US"] if i % 3 == 1 else [],
+                "sources": ["sample"],
                 "genres": [g for g, present in zip(LEARNED, has, strict=True) if present and g in coverage],
                 "label_coverage": list(coverage),
             }

@@ -52,6 +52,8 @@ def _evaluation(
         per_genre={},
         slices={},
         memberships=memberships or ((),) * rows,
+        probabilities=np.full(labels.shape, np.nan),
+        intervals={},
     )
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -110,13 +112,22 @@ def test_brier_score_over_known_cells() -> None:
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (("movie", 1999, 10), ("kind=movie", "decade=1990s", "text_length=short")),
-        (("show", 2020, 50), ("kind=show", "decade=2020s", "text_length=medium")),
-        (("movie", None, 200), ("kind=movie", "decade=unknown", "text_length=long")),
+        (
+            ("movie", 1999, 10, "en", ["GB", "US"], ["a", "b"]),
+            "kind=movie decade=1990s text_length=short language=en country=GB country=US source=a source=b",
+        ),
+        (
+            ("show", 2020, 50, "fr", ["FR"], ["a"]),
+            "kind=show decade=2020s text_length=medium language=fr country=FR source=a",
+        ),
+        (
+            ("movie", None, 200, None, np.array([]), []),
+            "kind=movie decade=unknown text_length=long language=unknown country=unknown",
+        ),
     ],
 )
-def test_slices_of_a_row(row: tuple[str, int | None, int], expected: tuple[str, ...]) -> None:
-    assert metrics.slice_names(*row) == expected
+def test_slices_of_a_row(row: tuple[Any, ...], expected: str) -> None:
+    assert metrics.slice_names(*row) == tuple(expected.split())
 
 
 def test_slices_have_their_own_figures_and_no_invented_ones() -> None:
@@ -173,3 +184,43 @@ def test_columns_without_a_known_positive_are_left_out_of_the_mean() -> None:
     probabilities = np.array([[0.5, 0.9], [0.5, 0.9]])
     assert metrics.calibration(labels, probabilities) == metrics.calibration(labels[:, :1], probabilities[:, :1])
     assert metrics.calibration(labels[:, 1:], probabilities[:, 1:]) == (None, None)
+
+
+def test_an_interval_holds_its_figure_and_narrows_with_more_rows() -> None:
+    rng = np.random.default_rng(4)
+    labels = (rng.random((800, 3)) < 0.3).astype(float)
+    selected = (rng.random((800, 3)) < 0.2) | ((labels == 1) & (rng.random((800, 3)) < 0.6))
+    widths = []
+    for rows in (50, 800):
+        ends = metrics.bootstrap_intervals(labels[:rows], selected[:rows])
+        for name, measure in (("micro_f1", metrics.micro_f1), ("macro_f1", metrics.macro_f1)):
+            low, high = ends[name]
+            assert low < measure(labels[:rows], selected[:rows]) < high
+        widths.append(ends["macro_f1"][1] - ends["macro_f1"][0])
+    # The error of a mean falls with the root of the number of rows.
+    assert widths[1] == pytest.approx(widths[0] / 4, rel=0.4)
+
+
+def test_an_interval_covers_the_truth_nineteen_times_of_twenty() -> None:
+    rng = np.random.default_rng(9)
+    labels = (rng.random((40_000, 1)) < 0.4).astype(float)
+    selected = (rng.random((40_000, 1)) < 0.2) | ((labels == 1) & (rng.random((40_000, 1)) < 0.6))
+    truth = metrics.micro_f1(labels, selected)
+    ends = [
+        metrics.bootstrap_intervals(labels[i : i + 200], selected[i : i + 200], resamples=300)["micro_f1"]
+        for i in range(0, 40_000, 200)
+    ]
+    assert np.mean([low <= truth <= high for low, high in ends]) == pytest.approx(0.95, abs=0.05)
+
+
+def test_without_a_known_positive_there_is_no_interval() -> None:
+    assert metrics.bootstrap_intervals(np.array([[0.0, np.nan]]), np.array([[True, False]])) == {}
+    assert metrics.bootstrap_intervals(np.empty((0, 2)), np.empty((0, 2), dtype=bool)) == {}
+
+
+def test_what_a_genre_is_taken_for() -> None:
+    genres = ("comedy", "drama", "horror")
+    labels = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, np.nan], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    selected = np.array([[False, True, False], [False, True, True], [False, True, False], [False, False, True]])
+    # In the third row drama is right, in the second nobody knows of horror.
+    assert metrics.taken_for(labels, selected, genres) == {("comedy", "drama"): 2}

@@ -3,7 +3,7 @@ import io
 import matplotlib.image
 import numpy as np
 
-from trending_assets.domain.genres.plots import precision_recall_plot
+from trending_assets.domain.genres.plots import precision_recall_plot, reliability_plot, slices_plot
 
 _FIGURES = {
     "comedy": {"precision": 0.8, "recall": 0.6, "support": 40.0},
@@ -37,3 +37,26 @@ def test_the_plot_grows_with_the_genres_and_repeats_to_the_byte() -> None:
     many = {f"genre{i}": _FIGURES["drama"] for i in range(20)}
     assert _pixels(precision_recall_plot(many, "x")).shape[0] > _pixels(precision_recall_plot(_FIGURES, "x")).shape[0]
     assert precision_recall_plot(_FIGURES, "x") == precision_recall_plot(_FIGURES, "x")
+
+
+def test_a_reliability_plot_shows_what_was_measured_and_passes_over_the_unknown() -> None:
+    rng = np.random.default_rng(2)
+    probabilities = rng.random((400, 3))
+    labels = (rng.random((400, 3)) < probabilities).astype(float)
+    with_unknown = np.column_stack([labels, np.full(400, np.nan)]), np.column_stack([probabilities, np.full(400, 0.5)])
+    plot = reliability_plot(labels, probabilities, "honest")
+    assert plot == reliability_plot(*with_unknown, "honest")
+    assert plot != reliability_plot(labels, probabilities**3, "honest")
+    assert plot != reliability_plot(1 - labels, probabilities, "honest")
+
+
+def test_a_reliability_plot_of_nothing_is_still_a_plot() -> None:
+    assert _pixels(reliability_plot(np.empty((0, 2)), np.empty((0, 2)), "nothing")).size
+
+
+def test_slices_are_shown_by_their_score_and_small_ones_are_left_out() -> None:
+    slices = {"kind=movie": {"rows": 300.0, "macro_f1": 0.8}, "kind=show": {"rows": 40.0, "macro_f1": 0.4}}
+    small = {"decade=1910s": {"rows": 19.0, "macro_f1": 1.0}, "decade=1920s": {"rows": 90.0}}
+    assert slices_plot(slices, "slices") == slices_plot(slices | small, "slices")
+    worse = {name: {**found, "macro_f1": found["macro_f1"] / 4} for name, found in slices.items()}
+    assert _blue(slices_plot(slices, "slices")) > 3 * _blue(slices_plot(worse, "slices"))

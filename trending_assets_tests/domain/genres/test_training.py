@@ -23,14 +23,16 @@ from trending_assets.domain.text.features import title_features
 from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
 
 _FRAME = corpus(160)
+# A blend is made of two of these.
+FITTED = [name for name in MODEL_NAMES if name != "genre_blend"]
 
 
 @pytest.fixture(scope="module")
 def trained() -> dict[str, TrainedModel]:
-    return {name: train(model_class(name), _FRAME, seed=3, folds=3) for name in MODEL_NAMES}
+    return {name: train(model_class(name), _FRAME, seed=3, folds=3) for name in FITTED}
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", FITTED)
 def test_a_trained_model_has_a_threshold_for_each_genre(trained: dict[str, TrainedModel], name: str) -> None:
     result = trained[name]
     rows = rows_of(_FRAME, "train")
@@ -38,7 +40,8 @@ def test_a_trained_model_has_a_threshold_for_each_genre(trained: dict[str, Train
     assert all(0 < cut <= 1 for cut in result.thresholds.values())
     assert result.title_ids == tuple(rows["title_id"])
     assert result.out_of_fold.shape == (len(rows), len(LEARNED))
-    assert np.isfinite(result.out_of_fold).all()
+    held = result.folds < (result.model.held_folds or 3)
+    assert np.isfinite(result.out_of_fold).all(axis=1).tolist() == held.tolist()
 
 
 def test_each_fold_is_predicted_by_a_model_that_has_not_seen_it(trained: dict[str, TrainedModel]) -> None:
@@ -50,7 +53,7 @@ def test_each_fold_is_predicted_by_a_model_that_has_not_seen_it(trained: dict[st
         assert result.out_of_fold[held].tolist() == rest.predict_proba(features_of(rows[held])).tolist()
 
 
-@pytest.mark.parametrize("name", ["genre_keyword", "genre_logreg", "genre_xgboost"])
+@pytest.mark.parametrize("name", ["genre_keyword", "genre_logreg", "genre_xgboost", "genre_bert"])
 def test_only_train_rows_are_fitted_on(trained: dict[str, TrainedModel], name: str) -> None:
     """Whatever the other rows hold, the model and its thresholds stay the same."""
     other = _FRAME.copy()
@@ -133,7 +136,7 @@ def test_an_evaluation_agrees_with_its_parts(trained: dict[str, TrainedModel]) -
     assert evaluation.metrics()["rows"] == len(test)
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", FITTED)
 def test_an_evaluation_of_no_rows_claims_nothing(trained: dict[str, TrainedModel], name: str) -> None:
     evaluation = evaluate(trained[name].predictor, _FRAME.iloc[:0])
     assert evaluation.metrics() == {"rows": 0.0}
@@ -161,6 +164,9 @@ def _justwatch_rows(path: Path) -> Iterator[dict[str, object]]:
                 "kind": title.kind,
                 "year": year,
                 "word_count": title.word_count,
+                "language": None,
+                "countries": [],
+                "sources": ["justwatch"],
                 "genres": sorted(labels & set(coverage)),
                 "label_coverage": coverage,
             }

@@ -1,0 +1,95 @@
+"""``genre_bert``: the fine-tuned encoder, trained within a budget and only where enough has come since."""
+
+import hashlib
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from trending_assets.assets.models.genres import (
+    CODE,
+    POOL,
+    READS,
+    SEED,
+    TRAINING_SET,
+    model_metadata,
+    register,
+    version_of,
+)
+from trending_assets.domain.genres.bert import BertModel
+from trending_assets.domain.genres.datasets import TRAIN, VALIDATION, known_genres, rows_of
+from trending_assets.domain.genres.training import FOLDS, TrainedModel, train
+from trending_assets.resources.daily import OWNER, code_version_of, column_schema
+from trending_assets.resources.home import HomeResource
+from trending_assets.resources.training import TrainingResource
+from trending_assets.resources.versions import code_version
+from trending_assets.storage.registry import ModelRef
+
+_NAME = BertModel.name
+# The tag that Dagster gives to what a sensor asked for.
+_SENSOR = "dagster/sensor_name"
+_LIBRARIES = ("torch", "transformers", "tokenizers", "onnx")
+# Fits of a training in fits of all train rows: one without the fold that is held out, one with it.
+_FITS = 2 - 1 / FOLDS
+
+
+@dg.asset(
+    key=_NAME,
+    deps=[dg.AssetKey(TRAINING_SET)],
+    code_version=code_version(__name__, "trending_assets.assets.models.genres", *CODE),
+    group_name="models",
+    owners=[OWNER],
+    kinds={"pytorch", "onnx"},
+    pool=POOL,
+    description=(
+        "all-MiniLM-L6-v2, or another BERT, fine-tuned end to end on the texts within TRENDING_BERT_MINUTES. "
+        "A sensor's retraining keeps the newest version until TRENDING_BERT_NEW_ROWS labelled titles have come since."
+    ),
+    metadata=column_schema(READS),
+)
+def genre_bert(
+    context: dg.AssetExecutionContext, home: HomeResource, training: TrainingResource
+) -> dg.MaterializeResult[None]:
+    """The version for the current training set and budget, or the newest one where a sensor asked too early."""
+    code = code_version_of(context, _NAME)
+    settings = {"minutes": str(training.bert_minutes), "checkpoint": _sha256(training.checkpoint)}
+    ref = ModelRef(_NAME, version_of(home.lake, code, settings))
+    told: dict[str, Any] = {}
+    if not home.registry.exists(ref):
+        kept, new_rows = _newest(home, code)
+        if kept and _SENSOR in context.run.tags and new_rows < training.bert_new_rows:
+            ref, told = kept, {"kept": f"{new_rows} new titles, trained anew from {training.bert_new_rows} on"}
+        else:
+            register(home, ref, code, context.run.run_id, partial(_fit, training=training), _LIBRARIES)
+    return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home) | told)
+
+
+def _newest(home: HomeResource, code: str) -> tuple[ModelRef | None, int]:
+    """The newest version that this code trained, and how many train titles have come since."""
+    versions = [ModelRef(_NAME, version) for version in home.registry.versions(_NAME)]
+    manifests = [home.registry.manifest(ref) for ref in versions]
+    current = [manifest for manifest in manifests if manifest.code_version == code]
+    if not current:
+        return None, 0
+    rows = home.lake.read(TRAINING_SET, columns=["split"])["split"].to_pylist().count(TRAIN)
+    return current[-1].ref, rows - int(current[-1].parameters["train_rows"])
+
+
+def _fit(frame: pd.DataFrame, training: TrainingResource) -> TrainedModel:
+    from trending_assets.domain.genres.bert_training import affordable_passes, without_poor_precision
+
+    folder = training.checkpoint
+    rows = rows_of(frame, TRAIN)
+    passes = affordable_passes(folder, rows, len(known_genres(frame)), _FITS, training.bert_minutes * 60)
+    fit = partial(BertModel.fit, passes=passes, checkpoint=folder)
+    trained = without_poor_precision(train(BertModel, frame, SEED, fit=fit), rows_of(frame, VALIDATION))
+    budget: dict[str, float | str] = {"passes": passes, "minutes": training.bert_minutes}
+    return replace(trained, parameters={**trained.parameters, **budget, "checkpoint_sha256": _sha256(folder)})
+
+
+def _sha256(checkpoint: Path) -> str:
+    with (checkpoint / "model.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,70 @@
+"""``genre_blend``: two models together, where cross-validation says that it is worth it."""
+
+from dataclasses import replace
+
+import dagster as dg
+
+from trending_assets.assets.models.genres import (
+    CODE,
+    POOL,
+    READS,
+    SEED,
+    TRAINING_SET,
+    contenders,
+    model_metadata,
+    register,
+    version_of,
+)
+from trending_assets.domain.genres.blend import LEAST_GAIN, MEMBERS, BlendModel, Gain, blended
+from trending_assets.domain.genres.training import TrainedModel
+from trending_assets.resources.daily import OWNER, code_version_of, column_schema
+from trending_assets.resources.home import HomeResource
+from trending_assets.resources.versions import code_version
+from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
+
+_NAME = BlendModel.name
+
+
+@dg.asset(
+    key=_NAME,
+    deps=[dg.AssetKey(TRAINING_SET), *(dg.AssetKey(name) for name in MEMBERS)],
+    code_version=code_version(__name__, "trending_assets.assets.models.genres", *CODE),
+    group_name="models",
+    owners=[OWNER],
+    kinds={"python"},
+    pool=POOL,
+    description=(
+        f"The weighted mean of {' and '.join(MEMBERS)}, registered only where predictions for titles that neither had "
+        f"seen gain {LEAST_GAIN:g} of macro-F1 by it."
+    ),
+    metadata=column_schema(READS),
+)
+def genre_blend(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+    """The version for the newest members, or none where it is not worth its cost."""
+    code = code_version_of(context, _NAME)
+    members = {k: v for k, v in contenders(home.registry, home.lake.sha256(TRAINING_SET)).items() if k in MEMBERS}
+    if len(members) < len(MEMBERS):
+        missing = [name for name in MEMBERS if name not in members]
+        return dg.MaterializeResult(metadata={"not made": f"{' and '.join(missing)} has not been trained"})
+    ref = ModelRef(_NAME, version_of(home.lake, code, {name: str(member) for name, member in members.items()}))
+    if home.registry.exists(ref):
+        return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
+    first, second = (_stored(home.registry, members[name]) for name in MEMBERS)
+    trained, gain = blended(first, second, home.lake.read(TRAINING_SET).to_pandas())
+    told = _told(gain)
+    if trained is None:
+        reason = f"less than {LEAST_GAIN:g} of macro-F1 is gained by it, or micro-F1 is lost"
+        return dg.MaterializeResult(metadata={"not made": reason, **told})
+    named = replace(trained, parameters=told | {name: str(member) for name, member in members.items()})
+    register(home, ref, code, context.run.run_id, lambda _: named)
+    return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
+
+
+def _stored(registry: ModelRegistry, ref: ModelRef) -> TrainedModel:
+    return TrainedModel.stored(registry.folder(ref), load_predictor(registry, ref), SEED)
+
+
+def _told(gain: Gain) -> dict[str, float | str]:
+    figures = {"macro_f1_gained": gain.macro_f1, "micro_f1_gained": gain.micro_f1}
+    known = {name: "unknown" if value is None else value for name, value in figures.items()}
+    return {"rows_compared": gain.rows, f"share_of_{MEMBERS[1]}": gain.share, **known}

@@ -1,0 +1,159 @@
+"""``genre_bert``: a BERT encoder fine-tuned on genres, run by ONNX Runtime, and one linear layer above it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from trending_assets.domain.genres.calibration import Calibration, sigmoid
+from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
+from trending_assets.domain.text.bert import TextNetwork
+from trending_assets.domain.text.features import TitleFeatures
+
+# The cheaper comes first, and is what predicts where a model has both.
+INT8, FLOAT32 = PRECISIONS = ("int8", "float32")
+DEFAULT_PASSES = 1.0
+_TOKENIZER_FILE, _ARRAYS_FILE, _GENRES_FILE = "tokenizer.json", "model.npz", "model.json"
+
+
+def bert_text(title: TitleFeatures) -> str:
+    """What the encoder reads of a title: its kind and year, then its text."""
+    return f"{title.kind} {title.year or ''}".strip() + f". {title.text}"
+
+
+@dataclass(frozen=True, eq=False)
+class BertModel:
+    """A fine-tuned encoder and a linear layer on the unit vector of a text.
+
+    Attributes:
+        genres: the k slugs.
+        graphs: precision → the encoder as an ONNX model, whose output has the width w.
+        tokenizer: the content of its ``tokenizer.json``.
+        weights: shape (w, k).
+        intercept: shape (k,).
+        calibration: what the probabilities go through.
+    """
+
+    name: ClassVar[str] = "genre_bert"
+    feature_service: ClassVar[str] = TEXT_SERVICE
+    calibrates: ClassVar[bool] = True
+    # A fit takes minutes, and one fold of some thousand rows tells enough.
+    held_folds: ClassVar[int | None] = 1
+
+    genres: tuple[str, ...]
+    graphs: Mapping[str, bytes]
+    tokenizer: str
+    weights: npt.NDArray[np.float32]
+    intercept: npt.NDArray[np.float32]
+    calibration: Calibration
+
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        labels: npt.NDArray[np.float64],
+        genres: Sequence[str],
+        seed: int,
+        *,
+        passes: float = DEFAULT_PASSES,
+        checkpoint: Path | None = None,
+    ) -> Self:
+        """Fine-tunes an encoder; see :func:`~trending_assets.domain.genres.bert_training.fine_tune`.
+
+        Args:
+            frame: n rows of the training set.
+            labels: shape (n, k): 1, 0, or NaN where unknown.
+            genres: the k slugs.
+            seed: seed of the order of the rows.
+            passes: how often each row is seen; 0 fits the linear layer alone.
+            checkpoint: folder of the encoder to begin with; all-MiniLM-L6-v2 where None.
+        """
+        from trending_assets.domain.genres.bert_training import fine_tune
+        from trending_assets.domain.text.encoder import checkpoint_folder
+
+        tuned = fine_tune(checkpoint or checkpoint_folder(), frame, labels, seed, passes)
+        return cls(
+            tuple(genres),
+            tuned.graphs,
+            tuned.tokenizer,
+            tuned.weights,
+            tuned.intercept,
+            Calibration.identity(len(genres)),
+        )
+
+    @property
+    def precision(self) -> str:
+        """The precision that it predicts with: ``int8`` or ``float32``."""
+        return next(precision for precision in PRECISIONS if precision in self.graphs)
+
+    @cached_property
+    def _network(self) -> TextNetwork:
+        return TextNetwork(self.graphs[self.precision], self.tokenizer)
+
+    def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities, shape (len(features), k)."""
+        if not features:
+            return np.empty((0, len(self.genres)))
+        pooled = self._network.pooled([bert_text(title) for title in features])
+        # Row by row: a product of matrices sums in another order than one of a row.
+        scores = np.stack([row / np.linalg.norm(row) @ self.weights + self.intercept for row in pooled])
+        return self.calibration.apply(sigmoid(scores.astype(np.float64)))
+
+    def with_calibration(self, calibration: Calibration) -> Self:
+        """The same model whose probabilities go through ``calibration``."""
+        return replace(self, calibration=calibration)
+
+    def at(self, precision: str) -> Self:
+        """The same model at one precision alone.
+
+        Raises:
+            KeyError: it has no graph of that precision.
+        """
+        return replace(self, graphs={precision: self.graphs[precision]})
+
+    def own_thresholds(self) -> None:
+        """None: thresholds are tuned."""
+        return
+
+    def save(self, folder: Path) -> None:
+        """Writes ``model.<precision>.onnx``, ``tokenizer.json``, ``model.npz`` (arrays) and ``model.json`` (genres)."""
+        for precision, graph in self.graphs.items():
+            (folder / f"model.{precision}.onnx").write_bytes(graph)
+        (folder / _TOKENIZER_FILE).write_text(self.tokenizer, encoding="utf-8")
+        np.savez(
+            folder / _ARRAYS_FILE,
+            weights=self.weights,
+            intercept=self.intercept,
+            slope=self.calibration.slope,
+            shift=self.calibration.intercept,
+        )
+        (folder / _GENRES_FILE).write_text(json.dumps({"genres": self.genres}, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what it takes to predict: of several precisions the cheapest.
+
+        Raises:
+            ModelFileError: the files do not fit together, or there is no graph.
+        """
+        genres = tuple(json.loads((folder / _GENRES_FILE).read_text(encoding="utf-8"))["genres"])
+        with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
+            weights, intercept, slope, shift = (arrays[name] for name in ("weights", "intercept", "slope", "shift"))
+        graphs = {name: path for name in PRECISIONS if (path := folder / f"model.{name}.onnx").is_file()}
+        if not graphs:
+            raise ModelFileError(f"{folder}: no ONNX model")
+        precision, path = next(iter(graphs.items()))
+        tokenizer = (folder / _TOKENIZER_FILE).read_text(encoding="utf-8")
+        calibration = Calibration(slope, shift)
+        model = cls(genres, {precision: path.read_bytes()}, tokenizer, weights, intercept, calibration)
+        if {len(intercept), len(slope), len(shift), weights.shape[1]} != {len(genres)}:
+            raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres")
+        if model._network.width != len(weights):
+            raise ModelFileError(f"{folder}: weights for {len(weights)} values, {model._network.width} come in")
+        return model

@@ -1,0 +1,32 @@
+"""Training as a resource: what a person has set of it."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from trending_assets.domain.text.encoder import checkpoint_folder
+
+
+class TrainingResource(dg.ConfigurableResource["TrainingResource"]):
+    """Which genre models are trained, and on what budget.
+
+    Attributes:
+        retrained: names of the models that a sensor's retraining trains anew.
+        bert_minutes: the budget of ``genre_bert``.
+        bert_new_rows: labelled titles that must have come since for a sensor's retraining to train it anew.
+        bert_checkpoint: folder of the encoder that it begins with; all-MiniLM-L6-v2 where empty.
+    """
+
+    retrained: list[str]
+    bert_minutes: float
+    bert_new_rows: int
+    bert_checkpoint: str = ""
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of the encoder that ``genre_bert`` begins with.
+
+        Raises:
+            EncoderUnavailableError: none is named, and all-MiniLM-L6-v2 is not installed.
+        """
+        return Path(self.bert_checkpoint) if self.bert_checkpoint else checkpoint_folder()
