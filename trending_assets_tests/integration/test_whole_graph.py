@@ -117,7 +117,7 @@ def test_the_tests_of_dbt_are_checks_of_its_tables(finished: SmallHome) -> None:
 def test_a_model_shows_its_precision_and_recall_by_genre(model: str, instance: dg.DagsterInstance) -> None:
     metadata = _metadata(instance, model)
     markdown = str(metadata["precision and recall"].value)
-    found = re.fullmatch(r"!\[precision and recall by genre\]\(data:image/png;base64,(.+)\)", markdown)
+    found = re.fullmatch(r"!\[precision_recall\]\(data:image/png;base64,(.+)\)", markdown)
     assert found is not None
     png = base64.b64decode(found[1], validate=True)
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
