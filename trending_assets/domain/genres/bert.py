@@ -63,6 +63,7 @@ class BertModel:
         *,
         passes: float = DEFAULT_PASSES,
         checkpoint: Path | None = None,
+        embedded: bool = False,
     ) -> Self:
         """Fine-tunes an encoder; see :func:`~trending_assets.domain.genres.bert_training.fine_tune`.
 
@@ -73,11 +74,12 @@ class BertModel:
             seed: seed of the order of the rows.
             passes: how often each row is seen; 0 fits the linear layer alone.
             checkpoint: folder of the encoder to begin with; all-MiniLM-L6-v2 where None.
+            embedded: the rows' embeddings are of that encoder, and need not be computed again.
         """
         from trending_assets.domain.genres.bert_training import fine_tune
         from trending_assets.domain.text.encoder import checkpoint_folder
 
-        tuned = fine_tune(checkpoint or checkpoint_folder(), frame, labels, seed, passes)
+        tuned = fine_tune(checkpoint or checkpoint_folder(), frame, labels, seed, passes, embedded=embedded)
         return cls(
             tuple(genres),
             tuned.graphs,
