@@ -17,7 +17,10 @@ from trending_assets_tests.integration.small_source import HISTORY, NEW_DAY, fil
 def _requests(home: SmallHome, sensor: dg.SensorDefinition) -> tuple[list[dg.RunRequest], str]:
     """What a first tick of a sensor requests, and why not more."""
     with home.instance() as instance:
-        result = sensor.evaluate_tick(dg.build_sensor_context(instance, definitions=home.definitions))
+        resources = {"training": (home.definitions.resources or {})["training"]}
+        result = sensor.evaluate_tick(
+            dg.build_sensor_context(instance, definitions=home.definitions, resources=resources)
+        )
     return list(result.run_requests or []), result.skip_message or ""
 
 
