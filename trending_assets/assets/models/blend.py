@@ -1,6 +1,7 @@
 """``genre_blend``: two models together, where cross-validation says that it is worth it."""
 
 from dataclasses import replace
+from typing import cast
 
 import dagster as dg
 
@@ -11,6 +12,7 @@ from trending_assets.assets.models.genres import (
     SEED,
     TRAINING_SET,
     contenders,
+    held_out_of,
     model_metadata,
     register,
     version_of,
@@ -56,7 +58,10 @@ def genre_blend(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Mat
         reason = f"less than {LEAST_GAIN:g} of macro-F1 is gained by it, or micro-F1 is lost"
         return dg.MaterializeResult(metadata={"not made": reason, **told})
     named = replace(trained, parameters=told | {name: str(member) for name, member in members.items()})
-    register(home, ref, code, context.run.run_id, lambda _: named)
+    of_first, of_second = (held_out_of(home, members[name]) for name in MEMBERS)
+    mixed = cast("BlendModel", trained.model).mixed
+    held_out = of_first.combined(of_second, mixed) if of_first and of_second else None
+    register(home, ref, code, context.run.run_id, lambda _: named, held_out=held_out)
     return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
 
 

@@ -8,22 +8,22 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from trending_assets.assets.models.genres import LATENCY, MODELS, POOL, SEED, TRAINING_SET, contenders
+from trending_assets.assets.models.genres import LATENCY, MODELS, POOL, SEED, TRAINING_SET, contenders, held_out_of
 from trending_assets.domain.catalog.taxonomy import GENRES
-from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of, masked, rows_of
+from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of
 from trending_assets.domain.genres.gate import choose_challenger, decide
+from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, TEXTS, HeldOut
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.metrics import Evaluation, taken_for
 from trending_assets.domain.genres.models import FLOOR
-from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.domain.genres.predictor import GenrePredictor
+from trending_assets.domain.genres.training import train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
 
-# Texts as they are, and without the names of genres.
-TEXTS = AS_WRITTEN, MASKED = "as written", "masked"
 FLOORS = ("genre_majority", FLOOR)
 APPROVAL = "It passed the gate and waits for a person: `trending models promote challenger` makes it the champion."
 BLOCKING_CHECKS = {
@@ -78,11 +78,26 @@ _PREDICTIONS = pa.schema(
 )
 
 
-def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, Any], dict[str, ModelRef]]:
-    """Predictors of the floors and candidates, by name, and the versions of those in the registry."""
+class _Contender:
+    """A model in the running, and what it says of the titles that are held out."""
+
+    def __init__(self, predictor: GenrePredictor, frame: pd.DataFrame, held_out: HeldOut | None = None) -> None:
+        self._predictor, self._frame = predictor, frame
+        self._held_out = held_out or HeldOut.of(predictor, frame)
+
+    def on(self, split: str, text: str = AS_WRITTEN) -> Evaluation:
+        return self._held_out.evaluate(self._predictor, self._frame, split, text)
+
+
+def _registered(home: HomeResource, ref: ModelRef, frame: pd.DataFrame) -> _Contender:
+    return _Contender(load_predictor(home.registry, ref), frame, held_out_of(home, ref))
+
+
+def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, _Contender], dict[str, ModelRef]]:
+    """The floors and candidates, by name, and the versions of those in the registry."""
     refs = contenders(home.registry, home.lake.sha256(TRAINING_SET))
-    predictors = {name: load_predictor(home.registry, ref) for name, ref in refs.items()}
-    return {"genre_majority": train(MajorityModel, frame, SEED).predictor, **predictors}, refs
+    registered = {name: _registered(home, ref, frame) for name, ref in refs.items()}
+    return {"genre_majority": _Contender(train(MajorityModel, frame, SEED).predictor, frame), **registered}, refs
 
 
 @dg.asset(
@@ -99,25 +114,24 @@ def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
     """Metrics of each model trained on the current training set; what is unknown is null."""
     lake = home.lake
     frame = lake.read(TRAINING_SET).to_pandas()
-    predictors, refs = _contenders(home, frame)
+    found, refs = _contenders(home, frame)
     rows: list[dict[str, Any]] = []
     table = ["| model | macro-F1 | micro-F1 | macro-F1, masked | micro-F1, masked | p50 ms |", f"|{'---|' * 6}"]
-    for name, predictor in predictors.items():
+    for name, contender in found.items():
         version = refs[name].version if name in refs else "fitted in place"
         shown = []
-        for split, text in product((VALIDATION, TEST), TEXTS):
-            labelled = rows_of(frame, split)
-            evaluation = evaluate(predictor, masked(labelled) if text == MASKED else labelled)
+        for split, text in product(HELD_SPLITS, TEXTS):
+            evaluation = contender.on(split, text)
             told = {"model": name, "version": version, "split": split, "text": text}
             rows += [told | row for row in _rows(evaluation)]
             if split == TEST:
-                found = evaluation.metrics()
-                shown += [f"{found[m]:.4f}" if m in found else "unknown" for m in ("macro_f1", "micro_f1")]
+                metrics = evaluation.metrics()
+                shown += [f"{metrics[m]:.4f}" if m in metrics else "unknown" for m in ("macro_f1", "micro_f1")]
         costs = home.registry.manifest(refs[name]).costs if name in refs else {}
         shown.append(f"{costs[LATENCY]:.2f}" if LATENCY in costs else "unknown")
         table.append(f"| {name} | {' | '.join(shown)} |")
     write = lake.write("genre_evaluation", pa.Table.from_pylist(rows, schema=_EVALUATION))
-    titles = {split: len(rows_of(frame, split)) for split in (VALIDATION, TEST)}
+    titles = {split: int((frame["split"] == split).sum()) for split in HELD_SPLITS}
     return dg.MaterializeResult(
         metadata=write_metadata(write, lake)
         | {"on test titles": dg.MetadataValue.md("\n".join(table)), "titles": titles}
@@ -157,8 +171,8 @@ def genre_champion(
     """Decides on the candidate that does best on the validation titles."""
     registry = home.registry
     frame = home.lake.read(TRAINING_SET).to_pandas()
-    predictors, refs = _contenders(home, frame)
-    candidates = {name: evaluate(p, rows_of(frame, VALIDATION)) for name, p in predictors.items() if name not in FLOORS}
+    found, refs = _contenders(home, frame)
+    candidates = {name: contender.on(VALIDATION) for name, contender in found.items() if name not in FLOORS}
     if not candidates:
         return dg.MaterializeResult(metadata={"decision": "nothing but floors has been trained"})
     best = choose_challenger(candidates)
@@ -176,11 +190,10 @@ def genre_champion(
                 "decision": "nothing new to decide",
             }
         )
-    test = rows_of(frame, TEST)
     decision = decide(
-        evaluate(predictors[best], test),
-        evaluate(load_predictor(registry, champion), test) if champion else None,
-        {name: evaluate(predictors[name], test) for name in FLOORS if name in predictors},
+        found[best].on(TEST),
+        _registered(home, champion, frame).on(TEST) if champion else None,
+        {name: found[name].on(TEST) for name in FLOORS if name in found},
         data_checks_passed=_checks_passed(context.instance),
         latency_ms=registry.manifest(refs[best]).costs.get(LATENCY),
     )

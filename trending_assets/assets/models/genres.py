@@ -13,11 +13,12 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, masked, rows_of
+from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, rows_of
+from trending_assets.domain.genres.held_out import TEXTS, HeldOut
 from trending_assets.domain.genres.latency import measure_latency
 from trending_assets.domain.genres.models import model_class
 from trending_assets.domain.genres.plots import evaluation_plots
-from trending_assets.domain.genres.training import TrainedModel, evaluate, train
+from trending_assets.domain.genres.training import TrainedModel, train
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
@@ -87,6 +88,13 @@ def contenders(registry: ModelRegistry, training_set_sha256: str) -> dict[str, M
     return found
 
 
+def held_out_of(home: HomeResource, ref: ModelRef) -> HeldOut | None:
+    """What a version says of the titles that are held out; None where it was trained on another training set."""
+    if home.registry.manifest(ref).training_set_sha256 != home.lake.sha256(TRAINING_SET):
+        return None
+    return HeldOut.stored(home.registry.folder(ref))
+
+
 def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
@@ -120,6 +128,7 @@ def register(
     run_id: str,
     fit: Callable[[pd.DataFrame], TrainedModel],
     libraries: Sequence[str] = (),
+    held_out: HeldOut | None = None,
 ) -> None:
     """Trains a model on the training set, measures it on the test titles, and adds it to the registry.
 
@@ -130,6 +139,7 @@ def register(
         run_id: the run.
         fit: trains it on the training set.
         libraries: what the model depends on beside the libraries that all models do.
+        held_out: what it says of the titles that are held out; it is asked where None.
     """
     lake: Lake = home.lake
     frame = lake.read(TRAINING_SET).to_pandas()
@@ -137,7 +147,8 @@ def register(
     trained = fit(frame)
     costs = {"training_seconds": time.perf_counter() - started}
     test = rows_of(frame, TEST)
-    evaluation, without_genres = evaluate(trained.predictor, test), evaluate(trained.predictor, masked(test))
+    held_out = held_out or HeldOut.of(trained.predictor, frame)
+    evaluation, without_genres = (held_out.evaluate(trained.predictor, frame, TEST, text) for text in TEXTS)
     encoder = cache(Encoder)
     timed = features_of(test)[:_TIMED_TITLES]
     if latency := measure_latency(trained.predictor, timed, lambda texts: encoder().encode(texts)):
@@ -166,6 +177,7 @@ def register(
     def save(folder: Path) -> None:
         trained.model.save(folder)
         trained.save_out_of_fold(folder)
+        held_out.save(folder)
         for name, png in evaluation_plots(evaluation, str(ref)).items():
             (folder / name).write_bytes(png)
 

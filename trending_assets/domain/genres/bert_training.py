@@ -82,8 +82,6 @@ def fine_tune(
     Raises:
         UnsupportedCheckpointError: the folder holds no BERT that can be read.
     """
-    import torch
-
     checkpoint = Checkpoint.read(folder)
     written, without_genres = _texts(frame)
     if embedded:
@@ -93,6 +91,8 @@ def fine_tune(
     weights, intercept = _first_head(vectors, labels)
     weights_of_encoder = checkpoint.weights
     if passes:
+        import torch
+
         torch.manual_seed(seed)
         network = _network(folder, weights, intercept)
         tokens = _Tokens(checkpoint.tokenizer, written, without_genres)
@@ -118,10 +118,10 @@ def affordable_passes(folder: Path, frame: pd.DataFrame, genres: int, fits: floa
         fits: how many fits the budget has to do for, such as 1.8 where one fold of five is held out for a first one.
         seconds: the budget.
     """
-    import torch
-
     if seconds <= 0 or not len(frame):
         return 0.0
+    import torch
+
     checkpoint = Checkpoint.read(folder)
     rows = frame.iloc[: BATCH * (_TIMED_BATCHES + _UNTIMED_BATCHES)]
     tokens = _Tokens(checkpoint.tokenizer, *_texts(rows))
@@ -164,23 +164,18 @@ def _first_head(
     pooled: npt.NDArray[np.float32], labels: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Logistic regression on unit vectors: weights, shape (width, k), and intercept, shape (k,)."""
-    import torch
+    from sklearn.linear_model import LogisticRegression
 
-    unit = torch.from_numpy(pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
-    truth, known = _truth(labels)
-    weights = torch.zeros((unit.shape[1], labels.shape[1]), requires_grad=True)
-    intercept = torch.tensor(logit(prevalence(labels)), dtype=torch.float32, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, intercept], max_iter=_HEAD_STEPS, line_search_fn="strong_wolfe")
-
-    def closure() -> float:
-        optimizer.zero_grad()
-        loss = _loss(unit @ weights + intercept, truth, known).sum()
-        loss = loss + (weights**2).sum() / (2 * _HEAD_INVERSE_REGULARISATION)
-        loss.backward()
-        return float(loss.detach())
-
-    optimizer.step(closure)
-    return weights.detach().numpy(), intercept.detach().numpy()
+    unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    weights = np.zeros((unit.shape[1], labels.shape[1]), dtype=np.float32)
+    intercept = logit(prevalence(labels)).astype(np.float32)
+    for column in range(labels.shape[1]):
+        known = ~np.isnan(labels[:, column])
+        truth = labels[known, column]
+        if 0 < truth.sum() < len(truth):
+            fitted = LogisticRegression(C=_HEAD_INVERSE_REGULARISATION, max_iter=_HEAD_STEPS).fit(unit[known], truth)
+            weights[:, column], intercept[column] = fitted.coef_[0], fitted.intercept_[0]
+    return weights, intercept
 
 
 def _truth(labels: npt.NDArray[np.float64]) -> "tuple[torch.Tensor, torch.Tensor]":

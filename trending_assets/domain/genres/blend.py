@@ -65,6 +65,10 @@ class BlendModel:
     def predict_proba(self, features: Sequence[TitleFeatures]) -> Floats:
         """Calibrated probabilities, shape (len(features), k)."""
         first, second = (member.predict_proba(features) for member in self.members)
+        return self.mixed(first, second)
+
+    def mixed(self, first: Floats, second: Floats) -> Floats:
+        """Calibrated probabilities from those of the members, all of shape (n, k)."""
         return self.calibration.apply(_mixed(first, second, self.share))
 
     def with_calibration(self, calibration: Calibration) -> Self:

@@ -132,10 +132,11 @@ def keyword_hits(words: Sequence[str]) -> npt.NDArray[np.int64]:
     """
     keywords = {keyword for word in set(words) for keyword in _keywords_of(word)}
     keywords |= _PAIRS & {f"{first} {second}" for first, second in pairwise(words) if first in _FIRST_OF_PAIR}
-    hits = np.zeros(len(GENRES), dtype=np.int64)
+    hits = [0] * len(GENRES)
     for keyword in keywords:
-        hits[_GENRES_OF[keyword]] += 1
-    return hits
+        for column in _GENRES_OF[keyword]:
+            hits[column] += 1
+    return np.array(hits, dtype=np.int64)
 
 
 def keyword_scores(words: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -148,18 +148,22 @@ def train(
     return TrainedModel(model, thresholds, tuple(rows["title_id"]), out_of_fold, assigned, seed)
 
 
-def evaluate(predictor: GenrePredictor, frame_rows: pd.DataFrame) -> Evaluation:
+def evaluate(
+    predictor: GenrePredictor, frame_rows: pd.DataFrame, probabilities: npt.NDArray[np.float64] | None = None
+) -> Evaluation:
     """How a predictor does on labelled rows; what cannot be measured on them is None.
 
     Args:
         predictor: the model with its thresholds.
-        frame_rows: rows of a training set, of whichever split; may be empty.
+        frame_rows: n rows of a training set, of whichever split; may be empty.
+        probabilities: what the predictor says of them, shape (n, k); it is asked where None.
     """
     rows = frame_rows.reset_index(drop=True)
     features = features_of(rows)
     genres = predictor.genres
     columns = [GENRES.index(genre) for genre in genres]
-    probabilities = predictor.probabilities(features) if features else np.empty((0, len(genres)))
+    if probabilities is None:
+        probabilities = predictor.probabilities(features)
     all_labels = label_matrix(rows, GENRES)
     labels, selected = all_labels[:, columns], predictor.select(probabilities)
     all_selected = np.zeros(all_labels.shape, dtype=bool)

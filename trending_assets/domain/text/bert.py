@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 128
 # Seven bits of eight: processors without VNNI add two products in 16 bits, which eight bits overflow.
 _LARGEST = 63
+_MIDDLE, _LEAST_STEP = np.uint8(128), np.float32(1e-9)
 _OPSET, _IR_VERSION = 21, 10
 _SETTINGS = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
 
@@ -78,8 +79,8 @@ def bert_graph(checkpoint: Checkpoint, *, quantized: bool) -> bytes:
     """The encoder as a serialised ONNX model, from ``input_ids`` of shape (tokens,) to ``pooled`` of shape (width,).
 
     The same weights give the same bytes. Quantised, each product of activations and weights is one of small integers:
-    weights to 7 bits with a scale a column when the graph is made, activations to 8 bits with a scale a text as they
-    come (the usual dynamic quantisation). Embeddings are kept as 8 bits with a scale a row.
+    weights to 7 bits with a scale a column when the graph is made, activations to 8 bits with a scale a token as they
+    come. Embeddings are kept as 8 bits with a scale a row.
 
     Args:
         checkpoint: the weights.
@@ -145,9 +146,15 @@ class _Graph:
             return self.one("Add", self.one("MatMul", x, self.constant(weight.T)), self.constant(bias))
         scale = np.abs(weight).max(axis=1) / _LARGEST
         small = np.rint(weight.T / np.where(scale == 0, 1, scale)).astype(np.int8)
-        integers, step, zero = self.node("DynamicQuantizeLinear", x, outputs=3)
-        product = self.one("Cast", self.one("MatMulInteger", integers, self.constant(small), zero), to=1)
-        scaled = self.one("Mul", product, self.one("Mul", step, self.constant(scale.astype(np.float32))))
+        # A scale a token, since one token's outlier would cost all others their last bits.
+        largest = self.one("ReduceMax", self.one("Abs", x), self.constant([1]), keepdims=0)
+        step = self.one("Max", self.one("Div", largest, self.constant(np.float32(127))), self.constant(_LEAST_STEP))
+        middle = self.constant(_MIDDLE)
+        zeros = self.one("Expand", middle, self.one("Shape", step))
+        integers = self.one("QuantizeLinear", x, step, zeros, axis=0)
+        product = self.one("Cast", self.one("MatMulInteger", integers, self.constant(small), middle), to=1)
+        steps = self.one("Unsqueeze", step, self.constant([1]))
+        scaled = self.one("Mul", self.one("Mul", product, steps), self.constant(scale.astype(np.float32)))
         return self.one("Add", scaled, self.constant(bias))
 
     def bert(self, checkpoint: Checkpoint) -> str:
