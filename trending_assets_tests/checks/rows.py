@@ -39,6 +39,7 @@ def titles() -> Rows:
         "countries": ["FR"],
         "genres": ["drama", "war"],
         "label_coverage": ["drama", "war", "western"],
+        "labels_complete": True,
         "plot": "A secret plot.",
         "runtime_minutes": 90,
         "imdb_id": "tt0123456",

@@ -37,6 +37,7 @@ def test_a_film_becomes_a_title_with_the_labels_of_both_catalogues() -> None:
         "countries": ["AT", "DE", "US"],
         "genres": ["comedy", "drama", "war"],
         "label_coverage": [genre for genre in GENRES if genre != "reality"],
+        "labels_complete": True,
         "plot": "Four men are sent to retrieve a machine.",
         "runtime_minutes": 96,
         "imdb_id": "tt0252223",

@@ -150,6 +150,7 @@ def test_a_show_becomes_a_title() -> None:
         "countries": ["US"],
         "genres": ["adventure", "drama", "fantasy"],
         "label_coverage": list(GENRES),
+        "labels_complete": True,
         "plot": "Seven noble families fight.",
         "runtime_minutes": 61,
         "imdb_id": "tt0944947",

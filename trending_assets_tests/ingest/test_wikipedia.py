@@ -257,6 +257,7 @@ def test_an_article_becomes_a_title() -> None:
         "year": 2019,
         "genres": ["comedy"],
         "label_coverage": ["animation", "comedy", "horror", "science-fiction", "sport", "western"],
+        "labels_complete": False,
         "plot": _page()["extract"],
         "external_ids": [
             {"catalogue": "wikidata", "id": "Q61448040"},

@@ -106,6 +106,7 @@ def _write_titles(home: SmallHome, day: str, corpus: Corpus, titles: list[str]) 
         "arrived_at": pa.array([corpus.labels[t] for t in titles], pa.timestamp("us", tz="UTC")),
         "genres": pa.array([["drama"] if int(t[-1]) % 2 else ["comedy"] for t in titles], strings),
         "label_coverage": pa.array([["comedy", "drama"]] * len(titles), strings),
+        "labels_complete": pa.array([True] * len(titles), pa.bool_()),
         "document_sha256": pa.array(["0" * 64] * len(titles), pa.string()),
     }
     home.lake.write("stg_titles", pa.table(table), day=day)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEATURE_SERVICE = "genre_training_v1"
+# Titles with complete labels.
+_LEAST_COMPLETE = 200
 TABLE = "genre_training_set"
 _LABELS = [
     "title_id",
@@ -26,6 +28,7 @@ _LABELS = [
     "arrived_at",
     "genres",
     "label_coverage",
+    "labels_complete",
     "language",
     "countries",
     "plot",
@@ -49,6 +52,7 @@ _SCHEMA = pa.schema(
         pa.field("sources", STRINGS, False),
         pa.field("genres", STRINGS, False),
         pa.field("label_coverage", STRINGS, False),
+        pa.field("labels_complete", pa.bool_(), False),
         pa.field("document_sha256", pa.string(), False),
         pa.field("split", pa.string(), False),
         pa.field("split_reason", pa.string(), False),
@@ -103,6 +107,8 @@ def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
     if len(joined) != len(labels) or missing.any():
         titles = sorted(set(labels["title_id"]) - set(joined[~missing]["title_id"]))
         raise dg.Failure(f"{len(titles)} labelled titles have no features, such as {titles[:3]}")
+    # So few could judge nothing, and what there is has to.
+    joined["labels_complete"] |= joined["labels_complete"].sum() < _LEAST_COMPLETE
     frame = splits(joined).sort_values("title_id", ignore_index=True)
     return pa.Table.from_pandas(frame[_SCHEMA.names], schema=_SCHEMA, preserve_index=False)
 
@@ -118,6 +124,8 @@ def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
             {
                 "genres": _union,
                 "label_coverage": _union,
+                # Where one source names all, the others add to it.
+                "labels_complete": "any",
                 "arrived_at": "last",
                 "document_sha256": "last",
                 # The newest record that knows it.

@@ -14,10 +14,13 @@ class LabelMap:
         slugs: label → slugs; a label that is not named says nothing about any slug.
         coverage: slugs that the catalogue can express. A covered slug that none of a title's labels maps
             to is a negative; one that is not covered is unknown.
+        complete: whether the catalogue means to name every genre that fits. Shelves, and lists of the one or two most
+            fitting, leave out genres that fit all the same.
     """
 
     slugs: Mapping[str, tuple[str, ...]]
     coverage: frozenset[str]
+    complete: bool = True
 
     def __post_init__(self) -> None:
         named = {slug for slugs in self.slugs.values() for slug in slugs} | self.coverage

@@ -78,6 +78,7 @@ TITLE = Record(
         Column("countries", STRINGS, "Countries of origin, ISO 3166-1; one that is no more by its name."),
         Column("genres", STRINGS, "Genres, as slugs of the taxonomy."),
         Column("label_coverage", STRINGS, "Slugs that the source can express; any other is unknown."),
+        Column("labels_complete", pa.bool_(), "Whether the source means to name every genre that fits."),
         Column("plot", pa.string(), "What it is about; cleaned text.", nullable=True),
         Column("runtime_minutes", pa.int32(), "Running time in minutes.", nullable=True),
         Column("imdb_id", pa.string(), "IMDb id.", nullable=True),

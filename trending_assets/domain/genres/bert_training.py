@@ -17,7 +17,7 @@ import pandas as pd
 
 from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel, bert_text
 from trending_assets.domain.genres.calibration import logit
-from trending_assets.domain.genres.datasets import features_of, masked
+from trending_assets.domain.genres.datasets import features_of, incomplete_rows, masked
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import TrainedModel, evaluate
@@ -88,7 +88,8 @@ def fine_tune(
         vectors = np.array(frame["embedding"].tolist(), dtype=np.float32)
     else:
         vectors = TextNetwork(bert_graph(checkpoint, quantized=True), checkpoint.tokenizer).pooled(written)
-    weights, intercept = _first_head(vectors, labels)
+    incomplete = incomplete_rows(frame).astype(np.float32)
+    weights, intercept, shift = _first_head(vectors, labels, incomplete)
     weights_of_encoder = checkpoint.weights
     if passes:
         import torch
@@ -96,7 +97,7 @@ def fine_tune(
         torch.manual_seed(seed)
         network = _network(folder, weights, intercept)
         tokens = _Tokens(checkpoint.tokenizer, written, without_genres)
-        _fit(network, tokens, labels, seed, passes)
+        _fit(network, tokens, labels, np.outer(incomplete, shift).astype(np.float32), seed, passes)
         state = network.get_submodule("encoder").state_dict()
         weights_of_encoder = {name: value.cpu().float().numpy() for name, value in state.items()}
         head = network.get_submodule("head").state_dict()
@@ -161,21 +162,24 @@ def _texts(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 
 def _first_head(
-    pooled: npt.NDArray[np.float32], labels: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Logistic regression on unit vectors: weights, shape (width, k), and intercept, shape (k,)."""
+    pooled: npt.NDArray[np.float32], labels: npt.NDArray[np.float64], incomplete: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Logistic regression on unit vectors: weights, shape (width, k), and intercept, shape (k,).
+
+    The third, of shape (k,) too, is what the scores of rows are shifted by whose labels are not complete.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-    weights = np.zeros((unit.shape[1], labels.shape[1]), dtype=np.float32)
+    design = np.column_stack([pooled / np.linalg.norm(pooled, axis=1, keepdims=True), incomplete])
+    weights = np.zeros((design.shape[1], labels.shape[1]), dtype=np.float32)
     intercept = logit(prevalence(labels)).astype(np.float32)
     for column in range(labels.shape[1]):
         known = ~np.isnan(labels[:, column])
         truth = labels[known, column]
         if 0 < truth.sum() < len(truth):
-            fitted = LogisticRegression(C=_HEAD_INVERSE_REGULARISATION, max_iter=_HEAD_STEPS).fit(unit[known], truth)
+            fitted = LogisticRegression(C=_HEAD_INVERSE_REGULARISATION, max_iter=_HEAD_STEPS).fit(design[known], truth)
             weights[:, column], intercept[column] = fitted.coef_[0], fitted.intercept_[0]
-    return weights, intercept
+    return weights[:-1], intercept, weights[-1]
 
 
 def _truth(labels: npt.NDArray[np.float64]) -> "tuple[torch.Tensor, torch.Tensor]":
@@ -281,8 +285,14 @@ def _batches(lengths: npt.NDArray[np.int64], random: np.random.Generator) -> Ite
 
 
 def _fit(
-    network: "torch.nn.Module", tokens: _Tokens, labels: npt.NDArray[np.float64], seed: int, passes: float
+    network: "torch.nn.Module",
+    tokens: _Tokens,
+    labels: npt.NDArray[np.float64],
+    shifts: npt.NDArray[np.float32],
+    seed: int,
+    passes: float,
 ) -> None:
+    """Trains the network; ``shifts``, of the shape of ``labels``, are added to its scores."""
     import torch
 
     truth, known = _truth(labels)
@@ -301,6 +311,7 @@ def _fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     for _, rows in zip(range(steps), _batches(tokens.lengths, random), strict=False):
         scores = network(*tokens.padded(rows, random.random(len(rows)) < _MASKED_SHARE))
+        scores = scores + torch.from_numpy(shifts[rows]).to(scores.device)
         cells = _loss(scores, truth[rows].to(scores.device), known[rows].to(scores.device))
         optimizer.zero_grad()
         (cells.sum() / len(rows)).backward()

@@ -2,8 +2,9 @@
 
 A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind,
 year, word_count, embedding (left out where no model reads it), masked_text, masked_embedding (the same without
-the names of genres), plot, language, countries, sources, genres, label_coverage, split and split_reason. A slug
-outside a row's ``label_coverage`` is unknown for that row: no positive and no negative.
+the names of genres), plot, language, countries, sources, genres, label_coverage, labels_complete, split and
+split_reason. A slug outside a row's ``label_coverage`` is unknown for that row: no positive and no negative. Where the
+labels are not complete, a genre left out may fit all the same: such rows are learned from, and not judged by.
 """
 
 import hashlib
@@ -58,10 +59,11 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
     What would leak is taken from the training side: a train or validation row whose normalised text or whose plot
     is in test too, then a train row with one that is in validation. A plot that says nearly the same counts as the
     same, see :func:`~trending_assets.domain.text.duplicates.near_duplicates`. A row without any label is excluded
-    wherever it falls, since nothing can be learned from it or measured on it.
+    wherever it falls, since nothing can be learned from it or measured on it, and one whose labels are not complete
+    where it would be measured on.
 
     Args:
-        frame: at least title_id, text, plot, genres and label_coverage.
+        frame: at least title_id, text, plot, genres, label_coverage and labels_complete.
         salt: see :func:`assign_split`.
     """
     split = np.array([assign_split(title_id, salt) for title_id in frame["title_id"]], dtype=object)
@@ -71,6 +73,8 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
             split[i], reason[i] = EXCLUDED, "no label coverage"
         elif not set(GENRES).intersection(genres):
             split[i], reason[i] = EXCLUDED, "no genre label"
+    incomplete = ~frame["labels_complete"].to_numpy(dtype=bool) & np.isin(split, (VALIDATION, TEST))
+    split[incomplete], reason[incomplete] = EXCLUDED, "labels not complete"
     texts = np.array([normalised_text(text) for text in frame["text"]], dtype=object)
     # The held rows come first, so that whatever nearly repeats one of them is found to.
     order = np.concatenate([np.flatnonzero(split == side) for side in (TEST, VALIDATION, TRAIN)])
@@ -106,6 +110,14 @@ def label_matrix(frame: pd.DataFrame, genres: Sequence[str]) -> npt.NDArray[np.f
             raise LabelOutsideCoverageError(f"{title_id}: {sorted(positive - known)} not in its label coverage")
         labels[i] = [float(genre in positive) if genre in known else np.nan for genre in genres]
     return labels
+
+
+def incomplete_rows(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """1 for a row whose labels are not complete, 0 for another; shape (n,).
+
+    A model that learns from both is told which are which, and asked as for a row whose labels are complete.
+    """
+    return np.asarray(~frame["labels_complete"].to_numpy(dtype=bool), dtype=np.float64)
 
 
 def rows_of(frame: pd.DataFrame, split: str) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
-from trending_assets.domain.genres.datasets import features_of
+from trending_assets.domain.genres.datasets import features_of, incomplete_rows
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
@@ -83,8 +83,10 @@ class LogisticRegressionModel:
         terms = [terms_of(there) for there in words]
         tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, _LARGEST_VOCABULARY)
         side = np.array([_side_features(title, there) for title, there in zip(titles, words, strict=True)])
-        design = hstack([tfidf.matrix(terms), csr_matrix(side)]).tocsr()
-        weights = np.zeros((design.shape[1], len(genres)), dtype=np.float32)
+        # The last column takes up what incomplete labels leave out, and no title that is asked about has it.
+        told = csr_matrix(incomplete_rows(frame)[:, None])
+        design = hstack([tfidf.matrix(terms), csr_matrix(side), told]).tocsr()
+        weights = np.zeros((design.shape[1] - 1, len(genres)), dtype=np.float32)
         intercept = logit(prevalence(labels))
         for column in range(len(genres)):
             known = ~np.isnan(labels[:, column])
@@ -95,7 +97,7 @@ class LogisticRegressionModel:
                     C=_INVERSE_REGULARISATION, solver="liblinear", dual=True, tol=_TOLERANCE, random_state=seed
                 )
                 fitted.fit(design[known], truth)
-                weights[:, column], intercept[column] = fitted.coef_[0], fitted.intercept_[0]
+                weights[:, column], intercept[column] = fitted.coef_[0][:-1], fitted.intercept_[0]
         return cls(tuple(genres), tfidf, weights, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:

@@ -139,8 +139,9 @@ def train(
                 fitted = fit(rows[~held].reset_index(drop=True), labels[~held], slugs, seed)
                 out_of_fold[held] = fitted.predict_proba(features_of(rows[held]))
         model = fit(rows, labels, slugs, seed)
-    # A row that was never held out is as good as unlabelled here.
-    known = np.where(np.isnan(out_of_fold), np.nan, labels)
+    # A row that was never held out is as good as unlabelled here, and so is one whose labels are not complete.
+    judged = rows["labels_complete"].to_numpy(dtype=bool)[:, None] & ~np.isnan(out_of_fold)
+    known = np.where(judged, labels, np.nan)
     if model_cls.calibrates:
         calibration = fit_calibration(out_of_fold, known)
         model, out_of_fold = model.with_calibration(calibration), calibration.apply(out_of_fold)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
-from trending_assets.domain.genres.datasets import features_of
+from trending_assets.domain.genres.datasets import features_of, incomplete_rows
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, MissingEmbeddingError, ModelFileError
@@ -55,7 +55,7 @@ def masked_logistic(labels: npt.NDArray[np.float64], intercept: npt.NDArray[np.f
 
     Args:
         labels: shape (n, k): 1, 0, or NaN where unknown.
-        intercept: shape (k,), log odds that are added to the margins.
+        intercept: shape (k,) or (n, k), log odds that are added to the margins.
     """
     known, truth = ~np.isnan(labels), np.nan_to_num(labels)
 
@@ -137,11 +137,15 @@ class XGBoostModel:
 
         titles = features_of(frame)
         mean, axes = main_axes(np.array([_embedding(title) for title in titles]))
-        intercept = logit(prevalence(labels))
+        incomplete = incomplete_rows(frame) == 1
+        intercept = logit(prevalence(labels[~incomplete] if not incomplete.all() else labels))
+        # Rows whose labels are not complete start from their own prevalence, so that the trees need not explain it.
+        starts = np.tile(intercept, (len(labels), 1))
+        starts[incomplete] = logit(prevalence(labels[incomplete]))
         data = xgboost.QuantileDMatrix(
             _design(titles, mean, axes), label=np.nan_to_num(labels), max_bin=_PARAMETERS["max_bin"], nthread=1
         )
-        booster = xgboost.train({**_PARAMETERS, "seed": seed}, data, ROUNDS, obj=masked_logistic(labels, intercept))
+        booster = xgboost.train({**_PARAMETERS, "seed": seed}, data, ROUNDS, obj=masked_logistic(labels, starts))
         return cls(tuple(genres), booster, mean, axes, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:

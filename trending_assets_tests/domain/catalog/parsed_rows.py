@@ -16,7 +16,8 @@ _ORIGIN = {"source": "toy", "document_sha256": "0" * 64, **_TIMES}
 def title(source_id: str = "1", **columns: Any) -> dict[str, Any]:
     """A title of which little is known."""
     row = {"source_id": source_id, "kind": "movie", "title": f"Film {source_id}", "countries": [], "genres": []}
-    return {**_ORIGIN, **row, "label_coverage": [], "external_ids": [], "matches": [], **columns}
+    lists: dict[str, Any] = {"label_coverage": [], "external_ids": [], "matches": []}
+    return {**_ORIGIN, **row, **lists, "labels_complete": True, **columns}
 
 
 def review(review_id: str = "r1", text: str = "A fine film.", **columns: Any) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
                 "sources": ["sample"],
                 "genres": [g for g, present in zip(LEARNED, has, strict=True) if present and g in coverage],
                 "label_coverage": list(coverage),
+                "labels_complete": True,
             }
         )
     frame = pd.DataFrame(records).astype({"year": "Int64"})

@@ -24,7 +24,7 @@ def _ids_of(split: str, number: int) -> list[str]:
 
 def _frame(rows: list[tuple[str, str, list[str], list[str]]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["title_id", "text", "genres", "label_coverage"])
-    return frame.assign(plot=[text.partition(". ")[2] for text in frame["text"]])
+    return frame.assign(plot=[text.partition(". ")[2] for text in frame["text"]], labels_complete=True)
 
 
 def test_the_shares_of_the_splits() -> None:
@@ -90,6 +90,14 @@ def test_text_of_the_validation_split_is_taken_from_train() -> None:
     result = splits(_frame(rows)).set_index("title_id")
     assert result.loc[train, ["split", "split_reason"]].tolist() == ["excluded", "text also in validation"]
     assert result.loc[validation, "split"] == "validation"
+
+
+def test_titles_whose_labels_are_not_complete_are_learned_from_and_not_judged_by() -> None:
+    (train,), (validation,), (test,) = (_ids_of(split, 1) for split in ("train", "validation", "test"))
+    rows = [(title_id, f"About {title_id}", ["drama"], ["drama"]) for title_id in (train, validation, test)]
+    result = splits(_frame(rows).assign(labels_complete=False)).set_index("title_id")
+    assert result["split"].to_dict() == {train: "train", validation: "excluded", test: "excluded"}
+    assert set(result.loc[[validation, test], "split_reason"]) == {"labels not complete"}
 
 
 def test_titles_without_labels_are_excluded_with_the_reason() -> None:

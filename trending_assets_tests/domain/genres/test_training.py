@@ -97,6 +97,23 @@ def test_labels_that_mean_nothing_teach_nothing() -> None:
     assert spread < np.abs(honest.out_of_fold - share).mean() / 2
 
 
+@pytest.mark.parametrize("name", ["genre_logreg", "genre_xgboost"])
+def test_genres_that_a_source_leaves_out_do_not_lower_what_is_predicted(name: str) -> None:
+    frame = corpus(400, seed=5)
+    shelved = (frame["split"] == "train") & (np.arange(len(frame)) % 2 == 1)
+    frame["genres"] = [found[:1] if one else found for found, one in zip(frame["genres"], shelved, strict=True)]
+    test = rows_of(frame, "test")
+    share = label_matrix(test, LEARNED).mean()
+    said = [
+        train(model_class(name), frame.assign(labels_complete=complete), seed=3, folds=2)
+        .predictor.probabilities(features_of(test))
+        .mean()
+        for complete in (~shelved, True)
+    ]
+    assert abs(said[0] - share) < 0.03
+    assert said[1] < share - 0.06
+
+
 def test_too_few_titles_are_a_named_fault() -> None:
     with pytest.raises(NothingToLearnError, match="genre_logreg"):
         train(model_class("genre_logreg"), corpus(8), seed=0)
@@ -169,6 +186,7 @@ def _justwatch_rows(path: Path) -> Iterator[dict[str, object]]:
                 "sources": ["justwatch"],
                 "genres": sorted(labels & set(coverage)),
                 "label_coverage": coverage,
+                "labels_complete": True,
             }
 
 

@@ -24,6 +24,7 @@ select
     parsed.title.countries,
     parsed.title.genres,
     parsed.title.label_coverage,
+    parsed.title.labels_complete,
     parsed.title.plot,
     parsed.title.runtime_minutes,
     parsed.title.imdb_id,
