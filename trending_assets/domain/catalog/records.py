@@ -219,16 +219,14 @@ ERASURE = Record(
     ),
 )
 
+# What is said of a record of one source, and not of a title.
+_RECORDS_OWN = {"imdb_id", "external_ids", "matches", "labels_complete", *(column.name for column in _ORIGIN)}
 CATALOG = Record(
     "catalog",
     "A title as it stands at the newest landed day.",
     (
         Column("title_id", pa.string(), "The title."),
-        *(
-            column
-            for column in TITLE.columns
-            if column.name not in {"imdb_id", "external_ids", "matches", *(c.name for c in _ORIGIN)}
-        ),
+        *(column for column in TITLE.columns if column.name not in _RECORDS_OWN),
         Column("sources", pa.list_(pa.struct([("source", pa.string()), ("source_id", pa.string())])), "Its records."),
         Column("aliases", STRINGS, "Other ids that lead to this title."),
         Column("arrived_at", TIMESTAMP, "When its newest record was received."),
