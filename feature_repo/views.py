@@ -31,6 +31,8 @@ def feature_views(lake: Lake) -> list[FeatureView]:
                 Field(name="kind", dtype=String, description="movie or show."),
                 Field(name="year", dtype=Int64, description="Year of release; null where unknown."),
                 Field(name="word_count", dtype=Int64, description="Words in the text."),
+                Field(name="countries", dtype=Array(String), description="Countries of origin; empty where unknown."),
+                Field(name="runtime_minutes", dtype=Int64, description="Running time; null where unknown."),
             ],
             source=lake_source(lake, "title_text"),
         ),

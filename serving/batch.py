@@ -56,7 +56,7 @@ def predict_rows(home: Home, rows: Iterator[Row], target: Path) -> tuple[int, st
 
 
 def rows_of_json_lines(source: Path) -> Iterator[Row]:
-    """The titles in a file of JSON lines, gzipped or not: title_id, title, kind, year and plot; year may be null.
+    """The titles in a file of JSON lines, gzipped or not: a title_id and what an :class:`Instance` holds.
 
     Raises:
         BadLineError: a line is not a title.
@@ -79,7 +79,7 @@ def checked_instance(row: Mapping[str, object], where: str) -> Instance:
     """A row as a title.
 
     Args:
-        row: title, plot, kind and year.
+        row: what an :class:`Instance` holds.
         where: what the row is called in the error.
 
     Raises:

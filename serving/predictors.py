@@ -25,8 +25,8 @@ from trending_assets.domain.text.encoder import Encoder
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, load_predictor
 
-# A year may be unknown; any other feature of a title that is null online is as good as missing.
-_NULLABLE = frozenset({"year"})
+# These may be unknown; any other feature of a title that is null online is as good as missing.
+_NULLABLE = frozenset({"year", "runtime_minutes"})
 
 
 class TextEncoder(Protocol):
@@ -104,7 +104,10 @@ class ChampionLoader:
 
 def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Prediction]:
     """Predictions for texts that callers sent, in order."""
-    features = [title_features(each.title, each.plot or "", each.kind, each.year) for each in instances]
+    features = [
+        title_features(each.title, each.plot or "", each.kind, each.year, each.countries, each.runtime_minutes)
+        for each in instances
+    ]
     made_of = PredictionFeatures(service=champion.manifest.feature_service, as_of=None, stale=False, missing=[])
     return [_prediction(champion, None, scores, made_of) for scores in champion.scores(features)]
 
@@ -149,6 +152,7 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
     """
     text, kind, year = row.held.get("text"), row.held.get("kind"), row.held.get("year")
     words, embedding = row.held.get("word_count"), row.held.get("embedding")
+    countries, runtime = row.held.get("countries"), row.held.get("runtime_minutes")
     if not isinstance(text, str) or kind not in KINDS:
         return None
     return TitleFeatures(
@@ -156,6 +160,8 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
         kind=cast("Kind", kind),
         year=year if isinstance(year, int) else None,
         word_count=words if isinstance(words, int) else len(text.split()),
+        countries=tuple(countries) if isinstance(countries, Sequence) else (),
+        runtime_minutes=runtime if isinstance(runtime, int) else None,
         embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
     )
 

@@ -13,6 +13,8 @@ from trending_assets.domain.text.cleaning import clean_text
 MAX_INSTANCES = 128
 MAX_TITLE_LENGTH = 500
 MAX_PLOT_LENGTH = 20_000
+MAX_COUNTRIES = 50
+MAX_RUNTIME = 100_000
 FIRST_YEAR, LAST_YEAR = 1800, 2200
 
 _PREDICTION_EXAMPLE: JsonDict = {
@@ -194,6 +196,12 @@ class Instance(BaseModel):
     plot: str | None = Field(default=None, max_length=MAX_PLOT_LENGTH)
     kind: Kind
     year: Year | None = None
+    countries: list[Annotated[str, Field(min_length=1, max_length=60)]] = Field(
+        default=[], max_length=MAX_COUNTRIES, description="Where it was made, ISO 3166-1.", examples=[["US", "GB"]]
+    )
+    runtime_minutes: int | None = Field(
+        default=None, ge=1, le=MAX_RUNTIME, description="Running time, of a show that of an episode.", examples=[136]
+    )
 
     @model_validator(mode="after")
     def _some_text(self) -> Self:

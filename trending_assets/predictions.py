@@ -5,21 +5,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serving.batch import BadLineError, Row, checked_instance, rows_of_json_lines
-from trending_assets.ingest.archive_files import ArchiveError
+from trending_assets.ingest.archive_files import ArchiveError, opened
 from trending_assets.ingest.archive_mappings import Mapping, Titles, load_mapping, mapping_for
 from trending_assets.ingest.archive_parser import parse
 from trending_assets.ingest.archive_reader import read_archive
 from trending_assets.ingest.documents import MalformedRecordError
 
-_NOT_READ = ("original_title", "language", "countries", "genres", "labels", "runtime", "imdb_id")
+_NOT_READ = ("original_title", "language", "genres", "labels", "imdb_id")
+# What helps where a file has it.
+_OPTIONAL = ("countries", "runtime")
 _PLAIN = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
 def titles_in(path: Path, mapping: str | None = None) -> Iterator[Row]:
     """The titles in a file, in order: their ids, which are the catalogue's own, and what models read of them.
 
-    JSON lines hold title_id, title, kind, year and plot. Any other file, and any for which a mapping is named, is
-    read as an archive's.
+    JSON lines hold a title_id and what the API takes of a title. Any other file, and any for which a mapping is named,
+    is read as an archive's.
 
     Args:
         path: the file.
@@ -40,12 +42,29 @@ def titles_in(path: Path, mapping: str | None = None) -> Iterator[Row]:
 def _rows_of_archive(path: Path, mapping: Mapping, titles: Titles) -> Iterator[Row]:
     # Nothing is asked of a file but what models read: one to be predicted need not have labels.
     kept = titles.model_copy(update=dict.fromkeys(_NOT_READ) | {"external_ids": {}})
-    needed = Mapping(name=f"{mapping.name}_to_predict", source=mapping.source, titles=kept)
+    columns = _columns(path)
+    for name in _OPTIONAL:
+        without = kept.model_copy(update={name: None})
+        if _of(mapping, kept).required - _of(mapping, without).required - columns:
+            kept = without
+    needed = _of(mapping, kept)
     for number, document in enumerate(read_archive(path, needed, ingest_day=datetime.now(UTC).date()), start=1):
         where = f"{path}, row {number}"
         try:
             (title,) = parse(document).titles
         except MalformedRecordError as error:
             raise BadLineError(f"{where}: {error}") from None
-        row = {key: title[key] for key in ("title", "plot", "kind", "year")}
+        row = {key: title[key] for key in ("title", "plot", "kind", "year", "countries", "runtime_minutes")}
         yield title["source_id"], checked_instance(row, where)
+
+
+def _of(mapping: Mapping, titles: Titles) -> Mapping:
+    return Mapping(name=f"{mapping.name}_to_predict", source=mapping.source, titles=titles)
+
+
+def _columns(path: Path) -> frozenset[str]:
+    """The columns of a file; of JSON lines, whatever any of them has."""
+    with opened(path) as rows:
+        if rows.columns is not None:
+            return frozenset(rows.columns)
+        return frozenset().union(*(row.values or () for row in rows.each))

@@ -85,6 +85,8 @@ def _write(home: SmallHome, corpus: Corpus) -> None:
             "kind": pa.array(["movie"] * len(rows), pa.string()),
             "year": pa.array([2000 + row["version"] for row in rows], pa.int64()),
             "word_count": pa.array([len(t.split()) for t in texts], pa.int64()),
+            "countries": pa.array([["FR", "US"]] * len(rows), pa.list_(pa.string())),
+            "runtime_minutes": pa.array([90 + row["version"] for row in rows], pa.int64()),
         }
         vectors = [[float(row["version"])] + [1.0] * 383 for row in rows]
         lake.write("title_text", pa.table({**times, **text}), day=day)
@@ -101,7 +103,6 @@ def _write_titles(home: SmallHome, day: str, corpus: Corpus, titles: list[str]) 
         "source": pa.array(["sample"] * len(titles), pa.string()),
         "source_id": pa.array(titles, pa.string()),
         "language": pa.array(["en"] * len(titles), pa.string()),
-        "countries": pa.array([["FR", "US"]] * len(titles), strings),
         "plot": pa.array(["What it is about."] * len(titles), pa.string()),
         "arrived_at": pa.array([corpus.labels[t] for t in titles], pa.timestamp("us", tz="UTC")),
         "genres": pa.array([["drama"] if int(t[-1]) % 2 else ["comedy"] for t in titles], strings),

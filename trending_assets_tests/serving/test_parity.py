@@ -32,9 +32,15 @@ ROWS = [
         year=None if number % 5 == 0 else 1980 + number,
         plot=PLOTS[GENRES[number % 2]].format(number) if number % 7 else "",
         genres=[GENRES[number % 2]],
+        countries=[] if number % 6 == 0 else ["GB", "US"] if GENRES[number % 2] == GENRES[0] else ["US"],
+        runtime_minutes=None if number % 4 == 0 else 20 + 5 * number,
     )
     for number in range(1, 25)
 ]
+
+
+MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
+SENT = ("title", "plot", "kind", "year", "countries", "runtime_minutes")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose features are those that the pipeline computes, and one model of each kind in its registry."""
     world = World(tmp_path_factory.mktemp("parity"))
     world.land_catalog(ROWS)
-    made = [title_features(row["title"], row["plot"], row["kind"], row["year"]) for row in ROWS]
+    made = [title_features(**{name: row[name] for name in SENT}) for row in ROWS]
     texts = pd.DataFrame(
         {
             "title_id": [row["title_id"] for row in ROWS],
@@ -50,6 +56,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "kind": [each.kind for each in made],
             "year": pd.array([each.year for each in made], dtype="Int64"),
             "word_count": [each.word_count for each in made],
+            "countries": [list(each.countries) for each in made],
+            "runtime_minutes": pd.array([each.runtime_minutes for each in made], dtype="Int64"),
             "event_timestamp": ARRIVED,
             "created": ARRIVED,
         }
@@ -66,9 +74,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = open_feature_store(world.folder)
     store.write_to_online_store("title_text", texts)
     store.write_to_online_store("title_embedding", embeddings)
-    frame = texts.assign(embedding=embeddings["embedding"])
+    frame = texts.assign(embedding=embeddings["embedding"], labels_complete=True)
     labels = np.array([[float(genre in row["genres"]) for genre in GENRES] for row in ROWS])
-    for name in ("genre_keyword", "genre_xgboost"):
+    for name in MODELS:
         world.register("1", model_class(name).fit(frame, labels, GENRES, seed=1))
     return world.folder
 
@@ -80,13 +88,13 @@ def served(home: Path) -> tuple[TestClient, ServingState]:
     return TestClient(app), app.state.serving
 
 
-@pytest.mark.parametrize("model", ["genre_keyword", "genre_xgboost"])
+@pytest.mark.parametrize("model", MODELS)
 def test_by_id_as_by_text(served: tuple[TestClient, ServingState], model: str) -> None:
     client, state = served
     state.registry.promote(ModelRef(model, "1"))
     state.refresh()
     assert client.get("/readyz").json()["model"]["name"] == model
-    instances = [{name: row[name] for name in ("title", "plot", "kind", "year")} for row in ROWS]
+    instances = [{name: row[name] for name in SENT} for row in ROWS]
     by_text = client.post("/v1/genres/predict", json={"instances": instances}).json()["predictions"]
     for row, text in zip(ROWS, by_text, strict=True):
         online = client.get(f"/v1/titles/{row['title_id']}/genres").json()

@@ -22,8 +22,8 @@ from trending_assets.storage.registry import TamperedModelError
 from trending_assets_tests.serving.world import ARRIVED, EmbeddingModel, FakeEncoder, FakeFeatures, World
 
 REFERENCES = {**FakeFeatures.references, "embedding": "title_embedding:embedding"}
-MATRIX = title_features("The Matrix", "A hacker learns that the world is a simulation.", "movie", 1999)
-TEXT = {"text": MATRIX.text, "kind": "movie", "year": 1999, "word_count": MATRIX.word_count}
+MATRIX = title_features("The Matrix", "A hacker learns that the world is a simulation.", "movie", 1999, ["US"], 136)
+TEXT = {name: getattr(MATRIX, name) for name in FakeFeatures.references}
 
 
 @pytest.fixture
@@ -82,15 +82,26 @@ def test_texts_are_encoded_in_one_go_and_answered_in_order(embedding_champion) -
     assert embedding_champion.encoder.texts == ["x" * 30, "x" * 10, "x" * 20]
 
 
-def test_a_null_year_is_known_and_a_missing_one_is_stated() -> None:
-    known = FakeFeatures.row({**TEXT, "year": None})
-    unknown = FakeFeatures.row({name: value for name, value in TEXT.items() if name != "year"})
+@pytest.mark.parametrize("name", ["year", "runtime_minutes"])
+def test_null_is_known_and_a_missing_feature_is_stated(name: str) -> None:
+    known = FakeFeatures.row({**TEXT, name: None})
+    unknown = FakeFeatures.row({other: value for other, value in TEXT.items() if other != name})
     assert missing_features(known) == []
-    assert missing_features(unknown) == ["title_text:year"]
+    assert missing_features(unknown) == [f"title_text:{name}"]
     for row in (known, unknown):
         features = online_features(row)
         assert features is not None
-        assert features.year is None
+        assert getattr(features, name) is None
+
+
+def test_no_countries_are_known_and_missing_ones_are_stated() -> None:
+    known = FakeFeatures.row({**TEXT, "countries": []})
+    unknown = FakeFeatures.row({name: value for name, value in TEXT.items() if name != "countries"})
+    assert [missing_features(row) for row in (known, unknown)] == [[], ["title_text:countries"]]
+    for row in (known, unknown):
+        features = online_features(row)
+        assert features is not None
+        assert features.countries == ()
 
 
 def test_a_word_count_follows_from_the_text() -> None:

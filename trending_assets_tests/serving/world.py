@@ -174,6 +174,8 @@ class FakeFeatures:
         "kind": "title_text:kind",
         "year": "title_text:year",
         "word_count": "title_text:word_count",
+        "countries": "title_text:countries",
+        "runtime_minutes": "title_text:runtime_minutes",
     }
 
     def __init__(self) -> None:
@@ -186,8 +188,7 @@ class FakeFeatures:
         """Holds the text features of these rows of the catalogue."""
         for row in rows:
             made = title_features(row["title"], row["plot"], row["kind"], row["year"])
-            values = {"text": made.text, "kind": made.kind, "year": made.year, "word_count": made.word_count}
-            self.rows[row["title_id"]] = self.row(values)
+            self.rows[row["title_id"]] = self.row({name: getattr(made, name) for name in self.references})
 
     @classmethod
     def row(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from trending_assets.domain.catalog.records import TIMESTAMP
+from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
 from trending_assets.domain.genres.masking import mask_genre_words
 from trending_assets.domain.text.bert import MAX_TOKENS
 from trending_assets.domain.text.encoder import EMBEDDING_SIZE, NAME, Encoder
@@ -26,8 +26,11 @@ _TEXT = pa.schema(
         pa.field("kind", pa.string(), False),
         pa.field("year", pa.int64()),
         pa.field("word_count", pa.int64(), False),
+        pa.field("countries", STRINGS, False),
+        pa.field("runtime_minutes", pa.int64()),
     ]
 )
+_READ = ["title_id", "title", "plot", "kind", "year", "countries", "runtime_minutes", "arrived_at"]
 _EMBEDDING = pa.schema(
     [pa.field("title_id", pa.string(), False), *_TIMES, pa.field("embedding", pa.list_(pa.float32()), False)]
 )
@@ -50,7 +53,7 @@ _MASKED = pa.schema(
     group_name="features",
     owners=[OWNER],
     kinds={"python", "parquet"},
-    description="Title and plot as models read them, with kind, year and length.",
+    description="Title and plot as models read them, with kind, year, length, countries and running time.",
     metadata=column_schema(_TEXT),
 )
 def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
@@ -58,13 +61,15 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
     lake = home.lake
 
     def build(day: str) -> pa.Table:
-        titles = lake.read("titles", day, ["title_id", "title", "plot", "kind", "year", "arrived_at"])
+        titles = lake.read("titles", day, _READ)
         rows = []
         for row in titles.to_pylist():
             # Nothing can be told from a name alone.
             if row["plot"] is None:
                 continue
-            features = title_features(row["title"], row["plot"], row["kind"], row["year"])
+            features = title_features(
+                row["title"], row["plot"], row["kind"], row["year"], row["countries"], row["runtime_minutes"]
+            )
             rows.append(
                 {
                     "title_id": row["title_id"],
@@ -74,6 +79,8 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
                     "kind": features.kind,
                     "year": features.year,
                     "word_count": features.word_count,
+                    "countries": list(features.countries),
+                    "runtime_minutes": features.runtime_minutes,
                 }
             )
         return pa.Table.from_pylist(rows, schema=_TEXT)

@@ -268,8 +268,7 @@ def title_predictions(context: dg.AssetExecutionContext, home: HomeResource) -> 
     hashes = lake.input_hashes(("title_text", "title_embedding"), days)
 
     def build() -> pa.Table:
-        columns = ["title_id", "event_timestamp", "text", "kind", "year", "word_count"]
-        text = lake.read_days("title_text", days, columns).to_pandas()
+        text = lake.read_days("title_text", days).drop_columns("created").to_pandas()
         embedding = lake.read_days("title_embedding", days, ["title_id", "event_timestamp", "embedding"]).to_pandas()
         frame = text.merge(embedding, on=["title_id", "event_timestamp"], validate="one_to_one")
         frame = frame.sort_values(["title_id", "event_timestamp"]).drop_duplicates("title_id", keep="last")

@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
+from trending_assets.domain.catalog.records import STRINGS
 from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, rows_of
 from trending_assets.domain.genres.held_out import TEXTS, HeldOut
 from trending_assets.domain.genres.latency import measure_latency
@@ -39,6 +40,8 @@ READS = pa.schema(
         pa.field("kind", pa.string(), False),
         pa.field("year", pa.int64()),
         pa.field("word_count", pa.int64(), False),
+        pa.field("countries", STRINGS, False),
+        pa.field("runtime_minutes", pa.int64()),
         pa.field("embedding", pa.list_(pa.float32())),
         pa.field("masked_text", pa.string(), False),
         pa.field("masked_embedding", pa.list_(pa.float32())),

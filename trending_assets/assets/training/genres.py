@@ -30,7 +30,6 @@ _LABELS = [
     "label_coverage",
     "labels_complete",
     "language",
-    "countries",
     "plot",
     "document_sha256",
 ]
@@ -43,12 +42,13 @@ _SCHEMA = pa.schema(
         pa.field("kind", pa.string(), False),
         pa.field("year", pa.int64()),
         pa.field("word_count", pa.int64(), False),
+        pa.field("countries", STRINGS, False),
+        pa.field("runtime_minutes", pa.int64()),
         pa.field("embedding", pa.list_(pa.float32()), False),
         pa.field("masked_text", pa.string(), False),
         pa.field("masked_embedding", pa.list_(pa.float32()), False),
         pa.field("plot", pa.string(), False),
         pa.field("language", pa.string()),
-        pa.field("countries", STRINGS, False),
         pa.field("sources", STRINGS, False),
         pa.field("genres", STRINGS, False),
         pa.field("label_coverage", STRINGS, False),
@@ -130,7 +130,6 @@ def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
                 "document_sha256": "last",
                 # The newest record that knows it.
                 "language": "last",
-                "countries": _each_once,
                 "source": _each_once,
             }
         )

@@ -23,8 +23,13 @@ _TOKENIZER_FILE, _ARRAYS_FILE, _GENRES_FILE = "tokenizer.json", "model.npz", "mo
 
 
 def bert_text(title: TitleFeatures) -> str:
-    """What the encoder reads of a title: its kind and year, then its text."""
-    return f"{title.kind} {title.year or ''}".strip() + f". {title.text}"
+    """What the encoder reads of a title: its kind, year, countries and running time, then its text."""
+    facts = [
+        f"{title.kind} {title.year or ''}".strip(),
+        " ".join(title.countries),
+        f"{title.runtime_minutes} min" if title.runtime_minutes else "",
+    ]
+    return f"{', '.join(filter(None, facts))}. {title.text}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,11 @@
 """The genre training set: its splits, its labels, and its rows as features.
 
 A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind,
-year, word_count, embedding (left out where no model reads it), masked_text, masked_embedding (the same without
-the names of genres), plot, language, countries, sources, genres, label_coverage, labels_complete, split and
-split_reason. A slug outside a row's ``label_coverage`` is unknown for that row: no positive and no negative. Where the
-labels are not complete, a genre left out may fit all the same: such rows are learned from, and not judged by.
+year, word_count, countries, runtime_minutes, embedding (left out where no model reads it), masked_text,
+masked_embedding (the same without the names of genres), plot, language, sources, genres, label_coverage,
+labels_complete, split and split_reason. A slug outside a row's ``label_coverage`` is unknown for that row: no positive
+and no negative. Where the labels are not complete, a genre left out may fit all the same: such rows are learned from,
+and not judged by.
 """
 
 import hashlib
@@ -154,15 +155,21 @@ def masked(frame: pd.DataFrame) -> pd.DataFrame:
 def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:
     """The rows as features, in order; without embedding where the frame has no such column."""
     embeddings: Sequence[Any] = frame["embedding"].tolist() if "embedding" in frame else [None] * len(frame)
-    years = [None if pd.isna(year) else int(year) for year in frame["year"]]
-    rows = zip(frame["text"], frame["kind"], years, frame["word_count"], embeddings, strict=True)
+    years, minutes = (
+        [None if pd.isna(value) else int(value) for value in frame[name]] for name in ("year", "runtime_minutes")
+    )
+    rows = zip(
+        frame["text"], frame["kind"], years, frame["word_count"], frame["countries"], minutes, embeddings, strict=True
+    )
     return [
         TitleFeatures(
             text=text,
             kind=cast("Kind", kind),
             year=year,
             word_count=int(words),
+            countries=tuple(countries),
+            runtime_minutes=runtime,
             embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
         )
-        for text, kind, year, words, embedding in rows
+        for text, kind, year, words, countries, runtime, embedding in rows
     ]

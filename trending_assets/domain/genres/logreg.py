@@ -1,4 +1,4 @@
-"""``genre_logreg``: one logistic regression a genre on TF-IDF, kind, decade and keyword scores.
+"""``genre_logreg``: one logistic regression a genre on TF-IDF, kind, decade, running time, countries and keywords.
 
 Fitted by scikit-learn, kept and run as plain arrays: one text is a few hundred rows of a weight matrix.
 """
@@ -16,6 +16,7 @@ import pandas as pd
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, incomplete_rows
+from trending_assets.domain.genres.facts import RUNTIME_STEPS, common_countries, country_flags, runtime_step
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
@@ -30,20 +31,25 @@ _TOLERANCE = 0.01
 _SIDE_WEIGHT = 0.3
 
 _DECADES = tuple(range(1920, 2030, 10))
-_SIDE = 2 + len(_DECADES) + 1 + len(GENRES)
+# Kind, decade, running time of either kind, keyword scores; the last but the scores says that it is unknown.
+_PARTS = (2, len(_DECADES) + 1, 2 * RUNTIME_STEPS + 1, len(GENRES))
+_KIND, _DECADE, _RUNTIME, _KEYWORDS = np.cumsum((0, *_PARTS[:-1])).tolist()
+_SIDE = sum(_PARTS)
 _VOCABULARY_FILE, _ARRAYS_FILE = "model.json", "model.npz"
 
 
-def _side_features(title: TitleFeatures, words: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Kind and decade one-hot, then the logarithm of one plus each genre's keyword score; shape (34,)."""
+def _side_features(title: TitleFeatures, words: Sequence[str], countries: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Kind, decade and running time one-hot, log of one plus each keyword score, countries; shape (68 + countries,)."""
     side = np.zeros(_SIDE)
-    side[0 if title.kind == "movie" else 1] = 1.0
+    show, step = title.kind == "show", runtime_step(title)
+    side[_KIND + show] = 1.0
     if title.year is None:
-        side[2 + len(_DECADES)] = 1.0
+        side[_RUNTIME - 1] = 1.0
     else:
-        side[2 + _DECADES.index(min(max(title.year // 10 * 10, _DECADES[0]), _DECADES[-1]))] = 1.0
-    side[-len(GENRES) :] = np.log1p(keyword_scores(words))
-    return side * _SIDE_WEIGHT
+        side[_DECADE + _DECADES.index(min(max(title.year // 10 * 10, _DECADES[0]), _DECADES[-1]))] = 1.0
+    side[_KEYWORDS - 1 if step is None else _RUNTIME + RUNTIME_STEPS * show + step] = 1.0
+    side[_KEYWORDS:] = np.log1p(keyword_scores(words))
+    return np.concatenate([side, country_flags(title, countries)]) * _SIDE_WEIGHT
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +59,8 @@ class LogisticRegressionModel:
     Attributes:
         genres: the k slugs.
         tfidf: the vocabulary of m terms.
-        weights: shape (m + 34, k), float32.
+        countries: the c countries that it knows.
+        weights: shape (m + 68 + c, k), float32.
         intercept: shape (k,).
         calibration: what the probabilities go through.
     """
@@ -65,6 +72,7 @@ class LogisticRegressionModel:
 
     genres: tuple[str, ...]
     tfidf: TfIdf
+    countries: tuple[str, ...]
     weights: npt.NDArray[np.float32]
     intercept: npt.NDArray[np.float64]
     calibration: Calibration
@@ -82,7 +90,8 @@ class LogisticRegressionModel:
         words = [words_of(title.text) for title in titles]
         terms = [terms_of(there) for there in words]
         tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, _LARGEST_VOCABULARY)
-        side = np.array([_side_features(title, there) for title, there in zip(titles, words, strict=True)])
+        countries = common_countries(titles)
+        side = np.array([_side_features(title, there, countries) for title, there in zip(titles, words, strict=True)])
         # The last column takes up what incomplete labels leave out, and no title that is asked about has it.
         told = csr_matrix(incomplete_rows(frame)[:, None])
         design = hstack([tfidf.matrix(terms), csr_matrix(side), told]).tocsr()
@@ -98,7 +107,7 @@ class LogisticRegressionModel:
                 )
                 fitted.fit(design[known], truth)
                 weights[:, column], intercept[column] = fitted.coef_[0][:-1], fitted.intercept_[0]
-        return cls(tuple(genres), tfidf, weights, intercept, Calibration.identity(len(genres)))
+        return cls(tuple(genres), tfidf, countries, weights, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities, shape (len(features), k)."""
@@ -110,8 +119,8 @@ class LogisticRegressionModel:
     def _score(self, title: TitleFeatures) -> npt.NDArray[np.float64]:
         words = words_of(title.text)
         columns, values = self.tfidf.row(terms_of(words))
-        side = _side_features(title, words)
-        return values @ self.weights[columns] + side @ self.weights[-_SIDE:] + self.intercept
+        side = _side_features(title, words, self.countries)
+        return values @ self.weights[columns] + side @ self.weights[-len(side) :] + self.intercept
 
     def with_calibration(self, calibration: Calibration) -> Self:
         """The same model whose probabilities go through ``calibration``."""
@@ -122,8 +131,8 @@ class LogisticRegressionModel:
         return
 
     def save(self, folder: Path) -> None:
-        """Writes ``model.json`` (genres, vocabulary) and ``model.npz`` (arrays)."""
-        content = {"genres": self.genres, "vocabulary": self.tfidf.vocabulary}
+        """Writes ``model.json`` (genres, vocabulary, countries) and ``model.npz`` (arrays)."""
+        content = {"genres": self.genres, "countries": self.countries, "vocabulary": self.tfidf.vocabulary}
         (folder / _VOCABULARY_FILE).write_text(
             json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -144,14 +153,15 @@ class LogisticRegressionModel:
             ModelFileError: their sizes do not fit together.
         """
         content = json.loads((folder / _VOCABULARY_FILE).read_text(encoding="utf-8"))
-        genres, vocabulary = tuple(content["genres"]), content["vocabulary"]
+        genres, countries, vocabulary = tuple(content["genres"]), tuple(content["countries"]), content["vocabulary"]
         with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
             expected = {
                 "idf": (len(vocabulary),),
-                "weights": (len(vocabulary) + _SIDE, len(genres)),
+                "weights": (len(vocabulary) + _SIDE + len(countries), len(genres)),
                 **dict.fromkeys(("intercept", "slope", "shift"), (len(genres),)),
             }
             if any(arrays[name].shape != shape for name, shape in expected.items()):
                 raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres and {len(vocabulary)} terms")
             calibration = Calibration(arrays["slope"], arrays["shift"])
-            return cls(genres, TfIdf(vocabulary, arrays["idf"]), arrays["weights"], arrays["intercept"], calibration)
+            tfidf = TfIdf(vocabulary, arrays["idf"])
+            return cls(genres, tfidf, countries, arrays["weights"], arrays["intercept"], calibration)

@@ -16,6 +16,7 @@ from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres import metrics
 from trending_assets.domain.genres.calibration import fit_calibration
 from trending_assets.domain.genres.datasets import TRAIN, features_of, known_genres, label_matrix, rows_of
+from trending_assets.domain.genres.facts import some_without_facts
 from trending_assets.domain.genres.metrics import Evaluation
 from trending_assets.domain.genres.models import GenreModel
 from trending_assets.domain.genres.predictor import GenrePredictor
@@ -131,14 +132,15 @@ def train(
     assigned = assign_folds(labels, folds, seed)
     out_of_fold = np.full(labels.shape, np.nan)
 
+    shown = some_without_facts(rows, seed)
     # One BLAS thread, so that the order of sums, and with it each byte, does not depend on the machine's cores.
     with threadpool_limits(1, user_api="blas"):
         for fold in range(model_cls.held_folds or folds):
             held = assigned == fold
             if held.any():
-                fitted = fit(rows[~held].reset_index(drop=True), labels[~held], slugs, seed)
+                fitted = fit(shown[~held].reset_index(drop=True), labels[~held], slugs, seed)
                 out_of_fold[held] = fitted.predict_proba(features_of(rows[held]))
-        model = fit(rows, labels, slugs, seed)
+        model = fit(shown, labels, slugs, seed)
     # A row that was never held out is as good as unlabelled here, and so is one whose labels are not complete.
     judged = rows["labels_complete"].to_numpy(dtype=bool)[:, None] & ~np.isnan(out_of_fold)
     known = np.where(judged, labels, np.nan)

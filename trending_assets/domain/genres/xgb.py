@@ -1,4 +1,4 @@
-"""``genre_xgboost``: one multi-label gradient-boosted model on embedding, kind, year, length and keyword scores.
+"""``genre_xgboost``: one multi-label gradient-boosted model on embedding, keyword scores and plain facts.
 
 The embedding is first turned onto its main axes among the train titles: trees cut along axes, and 48 of
 those say more than 384 that each say little.
@@ -17,6 +17,7 @@ import pandas as pd
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, incomplete_rows
+from trending_assets.domain.genres.facts import common_countries, country_flags
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, MissingEmbeddingError, ModelFileError
@@ -44,7 +45,7 @@ _PARAMETERS: dict[str, Any] = {
     # More threads sum in another order, and a request waits for the slowest of them.
     "nthread": 1,
 }
-_PLAIN_FEATURES = 3 + len(GENRES)
+_PLAIN_FEATURES = 4 + len(GENRES)
 _BOOSTER_FILE, _ARRAYS_FILE, _GENRES_FILE = "model.ubj", "model.npz", "model.json"
 
 Objective = Callable[[npt.NDArray[np.float32], "xgboost.DMatrix"], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
@@ -88,16 +89,20 @@ def _embedding(title: TitleFeatures) -> npt.NDArray[np.float64]:
 
 
 def _design(
-    titles: Sequence[TitleFeatures], mean: npt.NDArray[np.float64], axes: npt.NDArray[np.float64]
+    titles: Sequence[TitleFeatures],
+    countries: Sequence[str],
+    mean: npt.NDArray[np.float64],
+    axes: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float32]:
-    """Is-show, year, word count, keyword score of each genre, main axes; shape (n, 23 + number of axes)."""
+    """Is-show, year, word count, running time, keyword scores, countries, axes; shape (n, 24 + countries + axes)."""
     rows = []
     for title in titles:
-        year = np.nan if title.year is None else float(title.year)
-        plain = [float(title.kind == "show"), year, float(title.word_count)]
+        year, runtime = (np.nan if v is None else float(v) for v in (title.year, title.runtime_minutes))
+        plain = [float(title.kind == "show"), year, float(title.word_count), runtime]
         # Row by row: a product over a whole batch rounds differently, and a tree's cut would show it.
         place = axes @ (_embedding(title) - mean)
-        rows.append(np.concatenate([plain, keyword_scores(words_of(title.text)), place]))
+        keywords = keyword_scores(words_of(title.text))
+        rows.append(np.concatenate([plain, keywords, country_flags(title, countries), place]))
     return np.array(rows, dtype=np.float32)
 
 
@@ -108,6 +113,7 @@ class XGBoostModel:
     Attributes:
         genres: the k slugs.
         booster: the trees.
+        countries: the countries that it knows.
         mean: shape (384,).
         axes: shape (at most 48, 384).
         intercept: shape (k,).
@@ -121,6 +127,7 @@ class XGBoostModel:
 
     genres: tuple[str, ...]
     booster: "xgboost.Booster"
+    countries: tuple[str, ...]
     mean: npt.NDArray[np.float64]
     axes: npt.NDArray[np.float64]
     intercept: npt.NDArray[np.float64]
@@ -136,6 +143,7 @@ class XGBoostModel:
         import xgboost
 
         titles = features_of(frame)
+        countries = common_countries(titles)
         mean, axes = main_axes(np.array([_embedding(title) for title in titles]))
         incomplete = incomplete_rows(frame) == 1
         intercept = logit(prevalence(labels[~incomplete] if not incomplete.all() else labels))
@@ -143,10 +151,13 @@ class XGBoostModel:
         starts = np.tile(intercept, (len(labels), 1))
         starts[incomplete] = logit(prevalence(labels[incomplete]))
         data = xgboost.QuantileDMatrix(
-            _design(titles, mean, axes), label=np.nan_to_num(labels), max_bin=_PARAMETERS["max_bin"], nthread=1
+            _design(titles, countries, mean, axes),
+            label=np.nan_to_num(labels),
+            max_bin=_PARAMETERS["max_bin"],
+            nthread=1,
         )
         booster = xgboost.train({**_PARAMETERS, "seed": seed}, data, ROUNDS, obj=masked_logistic(labels, starts))
-        return cls(tuple(genres), booster, mean, axes, intercept, Calibration.identity(len(genres)))
+        return cls(tuple(genres), booster, countries, mean, axes, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities, shape (len(features), k).
@@ -156,7 +167,9 @@ class XGBoostModel:
         """
         if not features:
             return np.empty((0, len(self.genres)))
-        margins = self.booster.inplace_predict(_design(features, self.mean, self.axes), predict_type="margin")
+        margins = self.booster.inplace_predict(
+            _design(features, self.countries, self.mean, self.axes), predict_type="margin"
+        )
         scores = np.asarray(margins, dtype=np.float64).reshape(len(features), len(self.genres)) + self.intercept
         return self.calibration.apply(sigmoid(scores))
 
@@ -169,7 +182,7 @@ class XGBoostModel:
         return
 
     def save(self, folder: Path) -> None:
-        """Writes ``model.ubj`` (trees), ``model.npz`` (arrays) and ``model.json`` (genres)."""
+        """Writes ``model.ubj`` (trees), ``model.npz`` (arrays) and ``model.json`` (genres, countries)."""
         self.booster.save_model(folder / _BOOSTER_FILE)
         np.savez(
             folder / _ARRAYS_FILE,
@@ -179,7 +192,8 @@ class XGBoostModel:
             slope=self.calibration.slope,
             shift=self.calibration.intercept,
         )
-        (folder / _GENRES_FILE).write_text(json.dumps({"genres": self.genres}, indent=1) + "\n", encoding="utf-8")
+        content = {"genres": self.genres, "countries": self.countries}
+        (folder / _GENRES_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -190,13 +204,14 @@ class XGBoostModel:
         """
         import xgboost
 
-        genres = tuple(json.loads((folder / _GENRES_FILE).read_text(encoding="utf-8"))["genres"])
+        content = json.loads((folder / _GENRES_FILE).read_text(encoding="utf-8"))
+        genres, countries = tuple(content["genres"]), tuple(content["countries"])
         booster = xgboost.Booster({"nthread": 1}, model_file=folder / _BOOSTER_FILE)
         with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
             names = ("mean", "axes", "intercept", "slope", "shift")
             mean, axes, intercept, slope, shift = (arrays[name] for name in names)
         if {len(intercept), len(slope), len(shift)} != {len(genres)} or axes.shape[1:] != mean.shape:
             raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres")
-        if booster.num_features() != _PLAIN_FEATURES + len(axes):
+        if booster.num_features() != _PLAIN_FEATURES + len(countries) + len(axes):
             raise ModelFileError(f"{folder}: trees on {booster.num_features()} features do not fit {len(axes)} axes")
-        return cls(genres, booster, mean, axes, intercept, Calibration(slope, shift))
+        return cls(genres, booster, countries, mean, axes, intercept, Calibration(slope, shift))

@@ -1,9 +1,10 @@
 """Text features of a title, the same code offline and online.
 
-A genre model may use only what title, plot, kind and year give, so that a prediction for unseen text
-equals the prediction for the same title by id.
+A genre model may use only what a caller can send with an unseen title: its name, plot, kind, year, countries and
+running time. So a prediction for it equals the prediction for the same title by id.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ class TitleFeatures:
         kind: ``movie`` or ``show``.
         year: year of release; None where the source gives none.
         word_count: number of white-space separated words in ``text``.
+        countries: where it was made, ISO 3166-1; empty where that is unknown.
+        runtime_minutes: its running time, of a show that of an episode; None where that is unknown.
         embedding: 384 float32 values, or None where the model in use needs no embedding.
     """
 
@@ -29,6 +32,8 @@ class TitleFeatures:
     kind: Kind
     year: int | None
     word_count: int
+    countries: tuple[str, ...] = ()
+    runtime_minutes: int | None = None
     embedding: npt.NDArray[np.float32] | None = None
 
 
@@ -38,7 +43,14 @@ def model_text(title: str, plot: str) -> str:
     return f"{title}. {plot}" if plot else title
 
 
-def title_features(title: str, plot: str, kind: Kind, year: int | None) -> TitleFeatures:
+def title_features(
+    title: str,
+    plot: str,
+    kind: Kind,
+    year: int | None,
+    countries: Sequence[str] = (),
+    runtime_minutes: int | None = None,
+) -> TitleFeatures:
     """Stateless features of a title, without its embedding.
 
     Args:
@@ -46,6 +58,15 @@ def title_features(title: str, plot: str, kind: Kind, year: int | None) -> Title
         plot: its plot or description; may be empty.
         kind: ``movie`` or ``show``.
         year: year of release, or None.
+        countries: where it was made, ISO 3166-1.
+        runtime_minutes: its running time, or None.
     """
     text = model_text(title, plot)
-    return TitleFeatures(text=text, kind=kind, year=year, word_count=len(text.split()))
+    return TitleFeatures(
+        text=text,
+        kind=kind,
+        year=year,
+        word_count=len(text.split()),
+        countries=tuple(countries),
+        runtime_minutes=runtime_minutes,
+    )

@@ -40,6 +40,7 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
                 "kind": "movie" if rng.random() < 0.8 else "show",
                 "year": None if rng.random() < 0.1 else int(rng.integers(1930, 2025)),
                 "word_count": len(words) + 2,
+                "runtime_minutes": None if i % 7 == 0 else int(rng.integers(20, 180)),
                 "embedding": (embedding / np.linalg.norm(embedding)).astype(np.float32),
                 "language": str(rng.choice(["en", "fr"])) if i % 10 else None,
                 "countries": ["FR"] if i % 3 == 0 else ["GB", "US"] if i % 3 == 1 else [],
@@ -49,7 +50,7 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
                 "labels_complete": True,
             }
         )
-    frame = pd.DataFrame(records).astype({"year": "Int64"})
+    frame = pd.DataFrame(records).astype({"year": "Int64", "runtime_minutes": "Int64"})
     # Nothing in the corpus names a genre.
     return splits(frame).assign(masked_text=frame["text"], masked_embedding=frame["embedding"])
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from serving.schemas import Instance
 from trending_assets.domain.catalog.taxonomy import Kind
 from trending_assets.domain.text.cleaning import clean_text
 from trending_assets.domain.text.features import TitleFeatures, model_text, title_features
@@ -37,7 +38,14 @@ def test_the_text_that_models_read_is_the_title_and_then_the_plot(title: str, pl
     assert model_text(title, plot) == text
 
 
-def test_features_hold_nothing_that_text_kind_and_year_cannot_give() -> None:
+def test_features_hold_nothing_that_a_caller_cannot_send() -> None:
     names = {field.name for field in dataclasses.fields(TitleFeatures)}
-    assert names == {"text", "kind", "year", "word_count", "embedding"}
-    assert title_features("Heat", "A thief.", "movie", None).year is None
+    sent = set(Instance.model_fields) - {"title", "plot"}
+    assert names == sent | {"text", "word_count", "embedding"}
+
+
+def test_what_is_not_known_is_said_to_be_unknown() -> None:
+    unknown = title_features("Heat", "A thief.", "movie", None)
+    assert (unknown.year, unknown.countries, unknown.runtime_minutes) == (None, (), None)
+    known = title_features("Heat", "A thief.", "movie", 1995, ["US"], 170)
+    assert (known.year, known.countries, known.runtime_minutes) == (1995, ("US",), 170)
