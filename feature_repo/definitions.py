@@ -8,9 +8,9 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 
 __all__ = [
-    "genre_text_embedding_v1",
-    "genre_text_v1",
-    "genre_training_v1",
+    "genre_text_embedding_v2",
+    "genre_text_v2",
+    "genre_training_v2",
     "title",
     "title_activity",
     "title_embedding",
@@ -19,4 +19,4 @@ __all__ = [
 ]
 
 title_text, title_embedding, title_masked, title_activity = _views = feature_views(Lake(Home(Settings().home).lake))
-genre_text_v1, genre_text_embedding_v1, genre_training_v1 = feature_services(_views)
+genre_text_v2, genre_text_embedding_v2, genre_training_v2 = feature_services(_views)

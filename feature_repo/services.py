@@ -10,17 +10,17 @@ def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
     by_name = {view.name: view for view in views}
     return [
         FeatureService(
-            name="genre_text_v1",
+            name="genre_text_v2",
             features=[by_name["title_text"]],
             description="For genre models that read the text alone.",
         ),
         FeatureService(
-            name="genre_text_embedding_v1",
+            name="genre_text_embedding_v2",
             features=[by_name["title_text"], by_name["title_embedding"]],
             description="For genre models that read the text and its embedding.",
         ),
         FeatureService(
-            name="genre_training_v1",
+            name="genre_training_v2",
             features=[by_name["title_text"], by_name["title_embedding"], by_name["title_masked"]],
             description="What genre models are trained from and judged by; offline only.",
         ),

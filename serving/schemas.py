@@ -31,7 +31,7 @@ _PREDICTION_EXAMPLE: JsonDict = {
         "trained_at": "2025-06-27T00:00:00Z",
         "variant": "champion",
     },
-    "features": {"service": "genre_text_v1", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
+    "features": {"service": "genre_text_v2", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
     "degraded": False,
 }
 

@@ -94,7 +94,8 @@ class SmallHome:
         # Feast takes seconds to load, and a process that only runs assets does not need it here.
         from feature_repo.repository import apply
 
-        shutil.copytree(self.folder, folder)
+        # Whoever reads the original meanwhile makes and removes these; the databases have all that they need.
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
         # Feast's registry holds the paths of the lake that it was applied for.
         apply(folder)
         return SmallHome(folder, source or self.source)

@@ -92,6 +92,6 @@ def test_stock_feast_commands_apply_and_materialise_the_same(finished: SmallHome
     views = {view.name: view.online for view in store.list_feature_views()}
     assert views == {"title_text": True, "title_embedding": True, "title_activity": True, "title_masked": False}
     services = {service.name for service in store.list_feature_services()}
-    assert services == {"genre_text_v1", "genre_text_embedding_v1", "genre_training_v1"}
+    assert services == {"genre_text_v2", "genre_text_embedding_v2", "genre_training_v2"}
     titles = titles_of(finished)
     assert differing(online_values(home.folder, titles), online_values(finished.folder, titles)) == []

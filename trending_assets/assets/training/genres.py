@@ -17,7 +17,7 @@ from trending_assets.storage.lake import Lake
 if TYPE_CHECKING:
     import pandas as pd
 
-FEATURE_SERVICE = "genre_training_v1"
+FEATURE_SERVICE = "genre_training_v2"
 # Titles with complete labels.
 _LEAST_COMPLETE = 200
 TABLE = "genre_training_set"

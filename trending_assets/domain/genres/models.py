@@ -16,8 +16,8 @@ import pandas as pd
 from trending_assets.domain.genres.calibration import Calibration
 from trending_assets.domain.text.features import TitleFeatures
 
-TEXT_SERVICE = "genre_text_v1"
-TEXT_EMBEDDING_SERVICE = "genre_text_embedding_v1"
+TEXT_SERVICE = "genre_text_v2"
+TEXT_EMBEDDING_SERVICE = "genre_text_embedding_v2"
 
 _CLASSES = {
     "genre_majority": ("majority", "MajorityModel"),
