@@ -3,17 +3,18 @@
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from serving.cursors import MAX_LENGTH as MAX_CURSOR_LENGTH
+from trending_assets.domain.catalog.codes import country_code
 from trending_assets.domain.catalog.taxonomy import GENRES, Kind
 from trending_assets.domain.text.cleaning import clean_text
 
 MAX_INSTANCES = 128
 MAX_TITLE_LENGTH = 500
 MAX_PLOT_LENGTH = 20_000
-MAX_COUNTRIES = 50
+MAX_COUNTRIES, MAX_COUNTRY_LENGTH = 50, 60
 MAX_RUNTIME = 100_000
 FIRST_YEAR, LAST_YEAR = 1800, 2200
 
@@ -196,12 +197,17 @@ class Instance(BaseModel):
     plot: str | None = Field(default=None, max_length=MAX_PLOT_LENGTH)
     kind: Kind
     year: Year | None = None
-    countries: list[Annotated[str, Field(min_length=1, max_length=60)]] = Field(
+    countries: list[Annotated[str, Field(min_length=1, max_length=MAX_COUNTRY_LENGTH)]] = Field(
         default=[], max_length=MAX_COUNTRIES, description="Where it was made, ISO 3166-1.", examples=[["US", "GB"]]
     )
     runtime_minutes: int | None = Field(
         default=None, ge=1, le=MAX_RUNTIME, description="Running time, of a show that of an episode.", examples=[136]
     )
+
+    @field_validator("countries")
+    @classmethod
+    def _each_code_once(cls, countries: list[str]) -> list[str]:
+        return list(dict.fromkeys(map(country_code, countries)))
 
     @model_validator(mode="after")
     def _some_text(self) -> Self:

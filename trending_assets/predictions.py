@@ -1,15 +1,16 @@
 """Predictions for files in the layouts that the archive source reads."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from serving.batch import BadLineError, Row, checked_instance, rows_of_json_lines
 from trending_assets.ingest.archive_files import ArchiveError, opened
 from trending_assets.ingest.archive_mappings import Mapping, Titles, load_mapping, mapping_for
-from trending_assets.ingest.archive_parser import parse
+from trending_assets.ingest.archive_parser import headers, parse
 from trending_assets.ingest.archive_reader import read_archive
-from trending_assets.ingest.documents import MalformedRecordError
+from trending_assets.ingest.documents import Document, MalformedRecordError
 
 _NOT_READ = ("original_title", "language", "genres", "labels", "imdb_id")
 # What helps where a file has it.
@@ -47,15 +48,25 @@ def _rows_of_archive(path: Path, mapping: Mapping, titles: Titles) -> Iterator[R
         without = kept.model_copy(update={name: None})
         if _of(mapping, kept).required - _of(mapping, without).required - columns:
             kept = without
-    needed = _of(mapping, kept)
+    needed, bare = _of(mapping, kept), headers(_of(mapping, kept.model_copy(update=dict.fromkeys(_OPTIONAL))))
     for number, document in enumerate(read_archive(path, needed, ingest_day=datetime.now(UTC).date()), start=1):
         where = f"{path}, row {number}"
         try:
-            (title,) = parse(document).titles
-        except MalformedRecordError as error:
-            raise BadLineError(f"{where}: {error}") from None
-        row = {key: title[key] for key in ("title", "plot", "kind", "year", "countries", "runtime_minutes")}
-        yield title["source_id"], checked_instance(row, where)
+            yield _row(document, where)
+        except BadLineError:
+            if document.headers != headers(needed):
+                raise
+            # What is optional and makes no sense is as good as unknown.
+            yield _row(replace(document, headers=bare), where)
+
+
+def _row(document: Document, where: str) -> Row:
+    try:
+        (title,) = parse(document).titles
+    except MalformedRecordError as error:
+        raise BadLineError(f"{where}: {error}") from None
+    row = {key: title[key] for key in ("title", "plot", "kind", "year", "countries", "runtime_minutes")}
+    return title["source_id"], checked_instance(row, where)
 
 
 def _of(mapping: Mapping, titles: Titles) -> Mapping:

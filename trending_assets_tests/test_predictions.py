@@ -48,6 +48,18 @@ def test_what_a_file_lacks_is_unknown(
     assert (instance.countries, instance.runtime_minutes) == (countries, minutes)
 
 
+@pytest.mark.parametrize("fact", [{"runtime": "1:30"}, {"runtime": "1e9"}, {"production_countries": f"['{'x' * 99}']"}])
+def test_a_fact_that_makes_no_sense_is_unknown(tmp_path: Path, fact: dict[str, str]) -> None:
+    path = tmp_path / "justwatch_new.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ROW)
+        writer.writeheader()
+        writer.writerows([ROW | fact, ROW])
+    (_, odd), (_, sound) = titles_in(path)
+    assert (odd.title, odd.countries, odd.runtime_minutes) == ("The Fog", [], None)
+    assert (sound.countries, sound.runtime_minutes) == (["US", "GB"], 89)
+
+
 def test_a_file_without_plots_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="description"):
         list(titles_in(_csv(tmp_path / "justwatch_new.csv", "description")))

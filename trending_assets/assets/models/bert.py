@@ -61,7 +61,7 @@ def genre_bert(
     ref = ModelRef(_NAME, version_of(home.lake, code, settings))
     told: dict[str, Any] = {}
     if not home.registry.exists(ref):
-        kept, new_rows = _newest(home, code)
+        kept, new_rows = _newest(home, code, settings["checkpoint"])
         if kept and _SENSOR in context.run.tags and new_rows < training.bert_new_rows:
             ref, told = kept, {"kept": f"{new_rows} new titles, trained anew from {training.bert_new_rows} on"}
         else:
@@ -69,11 +69,11 @@ def genre_bert(
     return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home) | told)
 
 
-def _newest(home: HomeResource, code: str) -> tuple[ModelRef | None, int]:
-    """The newest version that this code trained, and how many train titles have come since."""
+def _newest(home: HomeResource, code: str, checkpoint: str) -> tuple[ModelRef | None, int]:
+    """The newest version that this code trained from this checkpoint, and how many more train titles there are now."""
     versions = [ModelRef(_NAME, version) for version in home.registry.versions(_NAME)]
     manifests = [home.registry.manifest(ref) for ref in versions]
-    current = [manifest for manifest in manifests if manifest.code_version == code]
+    current = [m for m in manifests if (m.code_version, m.parameters["checkpoint_sha256"]) == (code, checkpoint)]
     if not current:
         return None, 0
     rows = home.lake.read(TRAINING_SET, columns=["split"])["split"].to_pylist().count(TRAIN)

@@ -15,7 +15,7 @@ from trending_assets.domain.genres.gate import choose_challenger, decide
 from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, TEXTS, HeldOut
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.metrics import Evaluation, taken_for
-from trending_assets.domain.genres.models import FLOOR
+from trending_assets.domain.genres.models import FLOOR, ModelFileError
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
@@ -93,6 +93,18 @@ def _registered(home: HomeResource, ref: ModelRef, frame: pd.DataFrame) -> _Cont
     return _Contender(load_predictor(home.registry, ref), frame, held_out_of(home, ref))
 
 
+def _standing(
+    home: HomeResource, champion: ModelRef | None, frame: pd.DataFrame
+) -> tuple[_Contender | None, list[str]]:
+    """The champion; where this code can ask it no more, nothing and the reason."""
+    if champion is None:
+        return None, []
+    try:
+        return _registered(home, champion, frame), []
+    except ModelFileError as error:
+        return None, [f"Nothing stands against it, since the champion can be asked no more: {error}."]
+
+
 def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, _Contender], dict[str, ModelRef]]:
     """The floors and candidates, by name, and the versions of those in the registry."""
     refs = contenders(home.registry, home.lake.sha256(TRAINING_SET))
@@ -111,7 +123,7 @@ def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, _Con
     metadata=column_schema(_EVALUATION),
 )
 def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
-    """Metrics of each model trained on the current training set; what is unknown is null."""
+    """Metrics of each model in the running on the current training set; what is unknown is null."""
     lake = home.lake
     frame = lake.read(TRAINING_SET).to_pandas()
     found, refs = _contenders(home, frame)
@@ -178,7 +190,12 @@ def genre_champion(
     best = choose_challenger(candidates)
     champion = registry.aliases().get("champion")
     before = str(champion) if champion else None
-    earlier = [d for d in registry.decisions() if (d["candidate"], d["champion_before"]) == (str(refs[best]), before)]
+    told = {
+        "candidate": str(refs[best]),
+        "champion_before": before,
+        "training_set_sha256": home.lake.sha256(TRAINING_SET),
+    }
+    earlier = [d for d in registry.decisions() if told.items() <= d.items()]
     if champion == refs[best] or earlier:
         if earlier:
             _carry_out(registry, refs[best], promoted=earlier[-1]["promoted"])
@@ -190,9 +207,10 @@ def genre_champion(
                 "decision": "nothing new to decide",
             }
         )
+    standing, why_not = _standing(home, champion, frame)
     decision = decide(
         found[best].on(TEST),
-        _registered(home, champion, frame).on(TEST) if champion else None,
+        standing.on(TEST) if standing else None,
         {name: found[name].on(TEST) for name in FLOORS if name in found},
         data_checks_passed=_checks_passed(context.instance),
         latency_ms=registry.manifest(refs[best]).costs.get(LATENCY),
@@ -200,10 +218,9 @@ def genre_champion(
     awaited = decision.promoted and gate.require_approval
     promoted = decision.promoted and not awaited
     record = {
-        "candidate": str(refs[best]),
-        "champion_before": before,
+        **told,
         "promoted": promoted,
-        "reasons": [APPROVAL] if awaited else decision.reasons,
+        "reasons": [*([APPROVAL] if awaited else decision.reasons), *why_not],
         "numbers": decision.numbers,
         "run_id": context.run.run_id,
     }

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from trending_assets.domain.catalog.records import STRINGS
+from trending_assets.domain.genres.blend import MEMBERS, BlendModel
 from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, rows_of
 from trending_assets.domain.genres.held_out import TEXTS, HeldOut
 from trending_assets.domain.genres.latency import measure_latency
@@ -75,17 +76,22 @@ def contenders(registry: ModelRegistry, training_set_sha256: str) -> dict[str, M
     """The version of each trained model that is in the running, by the model's name.
 
     It is the newest that was trained on the training set, or else the newest: a model that is not trained every time
-    stays in the running as it is, since a title that is tested on was never in a train split.
+    stays in the running as it is, since a title that is tested on was never in a train split. One that reads other
+    features than its code does is out of it, and so is a blend of others than are in it.
 
     Raises:
         NothingTrainedError: no model has been trained.
     """
     found: dict[str, ModelRef] = {}
     for name in MODELS:
-        refs = [ModelRef(name, version) for version in registry.versions(name)]
-        current = [ref for ref in refs if registry.manifest(ref).training_set_sha256 == training_set_sha256]
-        if refs:
-            found[name] = (current or refs)[-1]
+        manifests = [registry.manifest(ModelRef(name, version)) for version in registry.versions(name)]
+        usable = [m for m in manifests if m.feature_service == model_class(name).feature_service]
+        if name == BlendModel.name:
+            members = {member: str(found.get(member)) for member in MEMBERS}
+            usable = [m for m in usable if {member: m.parameters.get(member) for member in MEMBERS} == members]
+        current = [m for m in usable if m.training_set_sha256 == training_set_sha256]
+        if usable:
+            found[name] = (current or usable)[-1].ref
     if not found:
         raise NothingTrainedError(f"none of {', '.join(MODELS)} has been trained: materialise one")
     return found
@@ -220,8 +226,8 @@ genre_keyword = _model_asset(
     "genre_keyword", "Keywords written by hand for each genre: the floor that a model has to beat.", {"python"}
 )
 genre_logreg = _model_asset(
-    "genre_logreg", "TF-IDF and one-vs-rest logistic regression over text, kind and year.", {"scikitlearn"}
+    "genre_logreg", "TF-IDF and one-vs-rest logistic regression over text and facts.", {"scikitlearn"}
 )
 genre_xgboost = _model_asset(
-    "genre_xgboost", "Multi-label gradient-boosted trees over the embedding, kind, year and length.", {"xgboost"}
+    "genre_xgboost", "Multi-label gradient-boosted trees over the embedding and facts.", {"xgboost"}
 )

@@ -118,6 +118,9 @@ def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":
     frame = frame.sort_values(["title_id", "arrived_at", "source", "source_id"])
     described = set(frame.loc[frame["plot"].notna(), "title_id"])
     newest = frame[frame["title_id"].isin(described)].drop_duplicates(["title_id", "source", "source_id"], keep="last")
+    # What a record with incomplete labels leaves out is no negative of a title that another record names all genres of.
+    among_complete = newest.groupby("title_id")["labels_complete"].transform("any") & ~newest["labels_complete"]
+    newest = newest.assign(label_coverage=newest["genres"].where(among_complete, newest["label_coverage"]))
     merged = (
         newest.groupby("title_id", as_index=False)
         .agg(

@@ -43,6 +43,7 @@ class BertModel:
         weights: shape (w, k).
         intercept: shape (k,).
         calibration: what the probabilities go through.
+        reads_facts: whether the encoder reads kind, year, countries and running time before the text.
     """
 
     name: ClassVar[str] = "genre_bert"
@@ -57,6 +58,7 @@ class BertModel:
     weights: npt.NDArray[np.float32]
     intercept: npt.NDArray[np.float32]
     calibration: Calibration
+    reads_facts: bool = True
 
     @classmethod
     def fit(
@@ -79,7 +81,8 @@ class BertModel:
             seed: seed of the order of the rows.
             passes: how often each row is seen; 0 fits the linear layer alone.
             checkpoint: folder of the encoder to begin with; all-MiniLM-L6-v2 where None.
-            embedded: the rows' embeddings are of that encoder, and need not be computed again.
+            embedded: the rows' embeddings are of that encoder, and begin the training; without passes they are all of
+                it, and the model reads the text alone as they do.
         """
         from trending_assets.domain.genres.bert_training import fine_tune
         from trending_assets.domain.text.encoder import checkpoint_folder
@@ -92,6 +95,7 @@ class BertModel:
             tuned.weights,
             tuned.intercept,
             Calibration.identity(len(genres)),
+            reads_facts=passes > 0 or not embedded,
         )
 
     @property
@@ -107,7 +111,7 @@ class BertModel:
         """Calibrated probabilities, shape (len(features), k)."""
         if not features:
             return np.empty((0, len(self.genres)))
-        pooled = self._network.pooled([bert_text(title) for title in features])
+        pooled = self._network.pooled([bert_text(title) if self.reads_facts else title.text for title in features])
         # Row by row: a product of matrices sums in another order than one of a row.
         scores = np.stack([row / np.linalg.norm(row) @ self.weights + self.intercept for row in pooled])
         return self.calibration.apply(sigmoid(scores.astype(np.float64)))
@@ -129,7 +133,7 @@ class BertModel:
         return
 
     def save(self, folder: Path) -> None:
-        """Writes ``model.<precision>.onnx``, ``tokenizer.json``, ``model.npz`` (arrays) and ``model.json`` (genres)."""
+        """Writes ``model.<precision>.onnx``, ``tokenizer.json``, ``model.npz`` and ``model.json``."""
         for precision, graph in self.graphs.items():
             (folder / f"model.{precision}.onnx").write_bytes(graph)
         (folder / _TOKENIZER_FILE).write_text(self.tokenizer, encoding="utf-8")
@@ -140,7 +144,8 @@ class BertModel:
             slope=self.calibration.slope,
             shift=self.calibration.intercept,
         )
-        (folder / _GENRES_FILE).write_text(json.dumps({"genres": self.genres}, indent=1) + "\n", encoding="utf-8")
+        content = {"genres": self.genres, "reads_facts": self.reads_facts}
+        (folder / _GENRES_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -149,7 +154,8 @@ class BertModel:
         Raises:
             ModelFileError: the files do not fit together, or there is no graph.
         """
-        genres = tuple(json.loads((folder / _GENRES_FILE).read_text(encoding="utf-8"))["genres"])
+        content = json.loads((folder / _GENRES_FILE).read_text(encoding="utf-8"))
+        genres = tuple(content["genres"])
         with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
             weights, intercept, slope, shift = (arrays[name] for name in ("weights", "intercept", "slope", "shift"))
         graphs = {name: path for name in PRECISIONS if (path := folder / f"model.{name}.onnx").is_file()}
@@ -158,7 +164,8 @@ class BertModel:
         precision, path = next(iter(graphs.items()))
         tokenizer = (folder / _TOKENIZER_FILE).read_text(encoding="utf-8")
         calibration = Calibration(slope, shift)
-        model = cls(genres, {precision: path.read_bytes()}, tokenizer, weights, intercept, calibration)
+        graphs_read = {precision: path.read_bytes()}
+        model = cls(genres, graphs_read, tokenizer, weights, intercept, calibration, content["reads_facts"])
         if {len(intercept), len(slope), len(shift), weights.shape[1]} != {len(genres)}:
             raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres")
         if model._network.width != len(weights):

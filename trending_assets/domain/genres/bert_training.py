@@ -17,7 +17,7 @@ import pandas as pd
 
 from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel, bert_text
 from trending_assets.domain.genres.calibration import logit
-from trending_assets.domain.genres.datasets import features_of, incomplete_rows, masked
+from trending_assets.domain.genres.datasets import features_of, judging_labels, masked
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import TrainedModel, evaluate
@@ -38,6 +38,8 @@ _WARM_UP, _WEIGHT_DECAY, _LONGEST_GRADIENT = 0.06, 0.01, 5.0
 # So often a row is shown without the names of genres, which would tell instead of being understood.
 _MASKED_SHARE = 0.3
 _HEAD_INVERSE_REGULARISATION, _HEAD_STEPS = 10.0, 100
+# So large that regularisation hardly holds its weight back.
+_APART = 10.0
 # Batches of like lengths, drawn from this many batches at a time, need less padding.
 _DRAWN_BATCHES = 50
 _TIMED_BATCHES, _UNTIMED_BATCHES = 4, 1
@@ -88,8 +90,8 @@ def fine_tune(
         vectors = np.array(frame["embedding"].tolist(), dtype=np.float32)
     else:
         vectors = TextNetwork(bert_graph(checkpoint, quantized=True), checkpoint.tokenizer).pooled(written)
-    incomplete = incomplete_rows(frame).astype(np.float32)
-    weights, intercept, shift = _first_head(vectors, labels, incomplete)
+    left_out = np.isnan(judging_labels(frame, labels)) & ~np.isnan(labels)
+    weights, intercept, shift = _first_head(vectors, labels, left_out)
     weights_of_encoder = checkpoint.weights
     if passes:
         import torch
@@ -97,7 +99,7 @@ def fine_tune(
         torch.manual_seed(seed)
         network = _network(folder, weights, intercept)
         tokens = _Tokens(checkpoint.tokenizer, written, without_genres)
-        _fit(network, tokens, labels, np.outer(incomplete, shift).astype(np.float32), seed, passes)
+        _fit(network, tokens, labels, (left_out * shift).astype(np.float32), seed, passes)
         state = network.get_submodule("encoder").state_dict()
         weights_of_encoder = {name: value.cpu().float().numpy() for name, value in state.items()}
         head = network.get_submodule("head").state_dict()
@@ -162,24 +164,25 @@ def _texts(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 
 def _first_head(
-    pooled: npt.NDArray[np.float32], labels: npt.NDArray[np.float64], incomplete: npt.NDArray[np.float32]
+    pooled: npt.NDArray[np.float32], labels: npt.NDArray[np.float64], left_out: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Logistic regression on unit vectors: weights, shape (width, k), and intercept, shape (k,).
 
-    The third, of shape (k,) too, is what the scores of rows are shifted by whose labels are not complete.
+    The third, of shape (k,) too, is what scores are shifted by where ``left_out`` says that a label may be missing.
     """
     from sklearn.linear_model import LogisticRegression
 
-    design = np.column_stack([pooled / np.linalg.norm(pooled, axis=1, keepdims=True), incomplete])
-    weights = np.zeros((design.shape[1], labels.shape[1]), dtype=np.float32)
+    unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    weights = np.zeros((unit.shape[1] + 1, labels.shape[1]), dtype=np.float32)
     intercept = logit(prevalence(labels)).astype(np.float32)
     for column in range(labels.shape[1]):
         known = ~np.isnan(labels[:, column])
         truth = labels[known, column]
         if 0 < truth.sum() < len(truth):
-            fitted = LogisticRegression(C=_HEAD_INVERSE_REGULARISATION, max_iter=_HEAD_STEPS).fit(design[known], truth)
+            design = np.column_stack([unit, left_out[:, column] * _APART])[known]
+            fitted = LogisticRegression(C=_HEAD_INVERSE_REGULARISATION, max_iter=_HEAD_STEPS).fit(design, truth)
             weights[:, column], intercept[column] = fitted.coef_[0], fitted.intercept_[0]
-    return weights[:-1], intercept, weights[-1]
+    return weights[:-1], intercept, weights[-1] * _APART
 
 
 def _truth(labels: npt.NDArray[np.float64]) -> "tuple[torch.Tensor, torch.Tensor]":

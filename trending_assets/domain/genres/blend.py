@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration, fit_calibration, logit, sigmoid
-from trending_assets.domain.genres.datasets import label_matrix
+from trending_assets.domain.genres.datasets import TRAIN, label_matrix, rows_of
 from trending_assets.domain.genres.metrics import macro_f1, micro_f1
 from trending_assets.domain.genres.models import TEXT_SERVICE, GenreModel, ModelFileError, load_model, model_class
 from trending_assets.domain.genres.thresholds import tune_thresholds
@@ -136,17 +136,19 @@ def blended(first: TrainedModel, second: TrainedModel, frame: pd.DataFrame) -> t
     Args:
         first: the first of :data:`MEMBERS`.
         second: the second.
-        frame: the training set; rows that either model had seen count for nothing.
+        frame: the training set; rows that either model had seen count for nothing, nor do those whose labels are not
+            complete.
     """
     mine, others = _unseen(first), _unseen(second)
-    title_ids = [title_id for title_id in frame["title_id"] if title_id in mine and title_id in others]
+    seen = rows_of(frame[frame["labels_complete"]], TRAIN)["title_id"]
+    title_ids = [title_id for title_id in seen if title_id in mine and title_id in others]
     genres = first.model.genres
     nothing = Gain(len(title_ids), None, None, 0.0)
     if genres != second.model.genres:
         return None, nothing
     rows = frame.set_index("title_id").loc[title_ids].reset_index()
     labels = label_matrix(rows, genres)
-    ours, theirs = (np.array([seen[t] for t in title_ids]) for seen in (mine, others))
+    ours, theirs = (np.array([held[t] for t in title_ids]) for held in (mine, others))
     if len(title_ids) < LEAST_ROWS:
         return None, nothing
     halves = assign_folds(labels, 2, first.seed)

@@ -113,12 +113,24 @@ def label_matrix(frame: pd.DataFrame, genres: Sequence[str]) -> npt.NDArray[np.f
     return labels
 
 
-def incomplete_rows(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """1 for a row whose labels are not complete, 0 for another; shape (n,).
+def incomplete_rows(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether a row's labels are not complete, shape (n,)."""
+    return np.asarray(~frame["labels_complete"].to_numpy(dtype=bool))
 
-    A model that learns from both is told which are which, and asked as for a row whose labels are complete.
+
+def judging_labels(frame: pd.DataFrame, labels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The labels that say how common a genre is: NaN for rows whose labels are not complete, shape (n, k).
+
+    A genre of which complete labels show no positive or no negative keeps all that it has.
+
+    Args:
+        frame: n rows of a training set.
+        labels: shape (n, k): 1, 0, or NaN where unknown.
     """
-    return np.asarray(~frame["labels_complete"].to_numpy(dtype=bool), dtype=np.float64)
+    incomplete = incomplete_rows(frame)
+    complete = labels[~incomplete]
+    told = (complete == 1).any(axis=0) & (complete == 0).any(axis=0)
+    return np.where(incomplete[:, None] & told, np.nan, labels)
 
 
 def rows_of(frame: pd.DataFrame, split: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration
+from trending_assets.domain.genres.datasets import judging_labels
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
@@ -60,6 +61,7 @@ class KeywordModel:
     def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
         """Counts titles by score; see :class:`~trending_assets.domain.genres.models.GenreModel`."""
         del seed
+        labels = judging_labels(frame, labels)
         steps = _steps(frame["text"].tolist(), genres)
         shares = prevalence(labels)
         table = np.empty((len(STEPS) + 1, len(genres)))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
-from trending_assets.domain.genres.datasets import features_of, incomplete_rows
+from trending_assets.domain.genres.datasets import features_of, incomplete_rows, judging_labels
 from trending_assets.domain.genres.facts import RUNTIME_STEPS, common_countries, country_flags, runtime_step
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
@@ -29,6 +29,8 @@ _LARGEST_VOCABULARY = 20_000
 _TOLERANCE = 0.01
 # What is always there must not outweigh the words, whose values are below 1.
 _SIDE_WEIGHT = 0.3
+# So large that regularisation hardly holds its weight back.
+_APART = 3.0
 
 _DECADES = tuple(range(1920, 2030, 10))
 # Kind, decade, running time of either kind, keyword scores; the last but the scores says that it is unknown.
@@ -92,11 +94,13 @@ class LogisticRegressionModel:
         tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, _LARGEST_VOCABULARY)
         countries = common_countries(titles)
         side = np.array([_side_features(title, there, countries) for title, there in zip(titles, words, strict=True)])
-        # The last column takes up what incomplete labels leave out, and no title that is asked about has it.
-        told = csr_matrix(incomplete_rows(frame)[:, None])
-        design = hstack([tfidf.matrix(terms), csr_matrix(side), told]).tocsr()
-        weights = np.zeros((design.shape[1] - 1, len(genres)), dtype=np.float32)
-        intercept = logit(prevalence(labels))
+        plain = hstack([tfidf.matrix(terms), csr_matrix(side)]).tocsr()
+        # One more column takes up what incomplete labels leave out, and no title that is asked about has it.
+        apart = hstack([plain, csr_matrix(incomplete_rows(frame)[:, None] * _APART)]).tocsr()
+        judging = judging_labels(frame, labels)
+        left_out = np.any(np.isnan(judging) & ~np.isnan(labels), axis=0).tolist()
+        weights = np.zeros((plain.shape[1], len(genres)), dtype=np.float32)
+        intercept = logit(prevalence(judging))
         for column in range(len(genres)):
             known = ~np.isnan(labels[:, column])
             truth = labels[known, column]
@@ -105,8 +109,8 @@ class LogisticRegressionModel:
                 fitted = LogisticRegression(
                     C=_INVERSE_REGULARISATION, solver="liblinear", dual=True, tol=_TOLERANCE, random_state=seed
                 )
-                fitted.fit(design[known], truth)
-                weights[:, column], intercept[column] = fitted.coef_[0][:-1], fitted.intercept_[0]
+                fitted.fit((apart if left_out[column] else plain)[known], truth)
+                weights[:, column], intercept[column] = fitted.coef_[0][: len(weights)], fitted.intercept_[0]
         return cls(tuple(genres), tfidf, countries, weights, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:

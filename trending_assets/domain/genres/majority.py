@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration
+from trending_assets.domain.genres.datasets import judging_labels
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.text.features import TitleFeatures
 
@@ -62,7 +63,8 @@ class MajorityModel:
     @classmethod
     def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
         """Counts the labels; see :class:`~trending_assets.domain.genres.models.GenreModel`."""
-        del frame, seed
+        del seed
+        labels = judging_labels(frame, labels)
         chosen = tuple(genres[i] for i in sorted(best_constant_set(labels)))
         return cls(tuple(genres), prevalence(labels), chosen)
 

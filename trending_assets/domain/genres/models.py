@@ -132,4 +132,7 @@ def load_model(name: str, folder: Path) -> GenreModel:
         UnknownModelNameError: no model has this name.
         ModelFileError: the files do not fit together.
     """
-    return model_class(name).load(folder)
+    try:
+        return model_class(name).load(folder)
+    except KeyError as error:
+        raise ModelFileError(f"{folder}: {error} is missing; other code wrote it") from error

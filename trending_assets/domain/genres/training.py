@@ -15,7 +15,14 @@ import pandas as pd
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres import metrics
 from trending_assets.domain.genres.calibration import fit_calibration
-from trending_assets.domain.genres.datasets import TRAIN, features_of, known_genres, label_matrix, rows_of
+from trending_assets.domain.genres.datasets import (
+    TRAIN,
+    features_of,
+    judging_labels,
+    known_genres,
+    label_matrix,
+    rows_of,
+)
 from trending_assets.domain.genres.facts import some_without_facts
 from trending_assets.domain.genres.metrics import Evaluation
 from trending_assets.domain.genres.models import GenreModel
@@ -142,8 +149,7 @@ def train(
                 out_of_fold[held] = fitted.predict_proba(features_of(rows[held]))
         model = fit(shown, labels, slugs, seed)
     # A row that was never held out is as good as unlabelled here, and so is one whose labels are not complete.
-    judged = rows["labels_complete"].to_numpy(dtype=bool)[:, None] & ~np.isnan(out_of_fold)
-    known = np.where(judged, labels, np.nan)
+    known = np.where(np.isnan(out_of_fold), np.nan, judging_labels(rows, labels))
     if model_cls.calibrates:
         calibration = fit_calibration(out_of_fold, known)
         model, out_of_fold = model.with_calibration(calibration), calibration.apply(out_of_fold)

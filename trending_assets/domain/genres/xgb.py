@@ -16,7 +16,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
-from trending_assets.domain.genres.datasets import features_of, incomplete_rows
+from trending_assets.domain.genres.datasets import features_of, judging_labels
 from trending_assets.domain.genres.facts import common_countries, country_flags
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
@@ -145,11 +145,11 @@ class XGBoostModel:
         titles = features_of(frame)
         countries = common_countries(titles)
         mean, axes = main_axes(np.array([_embedding(title) for title in titles]))
-        incomplete = incomplete_rows(frame) == 1
-        intercept = logit(prevalence(labels[~incomplete] if not incomplete.all() else labels))
+        judging = judging_labels(frame, labels)
+        intercept = logit(prevalence(judging))
         # Rows whose labels are not complete start from their own prevalence, so that the trees need not explain it.
-        starts = np.tile(intercept, (len(labels), 1))
-        starts[incomplete] = logit(prevalence(labels[incomplete]))
+        left_out = np.isnan(judging) & ~np.isnan(labels)
+        starts = np.where(left_out, logit(prevalence(np.where(left_out, labels, np.nan))), intercept)
         data = xgboost.QuantileDMatrix(
             _design(titles, countries, mean, axes),
             label=np.nan_to_num(labels),

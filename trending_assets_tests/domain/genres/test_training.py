@@ -114,6 +114,22 @@ def test_genres_that_a_source_leaves_out_do_not_lower_what_is_predicted(name: st
     assert said[1] < share - 0.06
 
 
+@pytest.mark.parametrize("name", ["genre_majority", "genre_keyword", "genre_logreg", "genre_xgboost"])
+def test_a_genre_that_complete_labels_cannot_tell_is_as_common_as_the_others_say(name: str) -> None:
+    frame = corpus(400, seed=6)
+    shelved = np.arange(len(frame)) % 2 == 1
+    rest = [genre for genre in LEARNED if genre != "horror"]
+    frame["label_coverage"] = [list(LEARNED) if one else rest for one in shelved]
+    frame["genres"] = [
+        list(found) if one else [genre for genre in found if genre != "horror"]
+        for found, one in zip(frame["genres"], shelved, strict=True)
+    ]
+    trained = train(model_class(name), frame.assign(labels_complete=~shelved), seed=3, folds=2, genres=LEARNED)
+    labels = label_matrix(rows_of(frame, "train"), LEARNED)[:, 2]
+    said = trained.predictor.probabilities(features_of(rows_of(frame, "test")))[:, 2].mean()
+    assert said == pytest.approx(np.nanmean(labels), abs=0.07)
+
+
 def test_too_few_titles_are_a_named_fault() -> None:
     with pytest.raises(NothingToLearnError, match="genre_logreg"):
         train(model_class("genre_logreg"), corpus(8), seed=0)
