@@ -155,7 +155,7 @@ class Pipeline:
         """Trains one model on all landed days, and lets the gate decide between all that are in the running.
 
         Days that have landed and passed their checks get their features first, where they lack them. The floor that
-        every model must beat is trained too where it never was.
+        every model must beat is trained with it.
 
         Args:
             model: the model's asset.
