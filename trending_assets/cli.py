@@ -277,6 +277,22 @@ def train(
 
 
 @app.command()
+def tune(
+    model: Annotated[str, typer.Argument(help="logreg, xgboost or bert.")],
+    trials: Annotated[int, typer.Option(min=1, help="How many trials the study is to have in the end.")] = 20,
+    minutes: Annotated[float, typer.Option(min=0.1, help="No trial begins after so many minutes.")] = 30.0,
+) -> None:
+    """Searches for what a genre model is best trained with; goes on where it was stopped."""
+    from trending_assets.demo import say_trials
+    from trending_assets.domain.genres.models import known_name
+
+    name = known_name(model)
+    with _pipeline(_settings()) as pipeline:
+        pipeline.tune(name, trials, minutes)
+        say_trials(pipeline.folder, name, console)
+
+
+@app.command()
 def predict(
     source: Annotated[
         Path,

@@ -1,5 +1,6 @@
 """The demo: the main job on the sample, and what to look at afterwards."""
 
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -89,3 +90,20 @@ def say_scores(folder: Path, console: Console) -> None:
         console.print(f"last decision of the gate: {decision['candidate']} was {outcome}")
         for reason in decision["reasons"]:
             console.print(f"  {reason}")
+
+
+def say_trials(folder: Path, model: str, console: Console) -> None:
+    """Prints the best trials of a model's newest study, and what the model will be trained with."""
+    rows = [row for row in Lake(Home(folder).lake).read("genre_trials").to_pylist() if row["model"] == model]
+    chosen = next((row for row in rows if row["chosen"]), None)
+    if chosen is None:
+        console.print("no trial is complete yet: the defaults stay")
+        return
+    study = [row for row in rows if row["study"] == chosen["study"]]
+    states = Counter(row["state"] for row in study)
+    console.print(f"{len(study)} trials of {model}: {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}")
+    complete = [row for row in study if row["state"] == "complete"]
+    for row in sorted(complete, key=lambda row: (-row["score"], row["trial"]))[:5]:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in row["parameters"])
+        console.print(f"  {row['score']:.4f}  trial {row['trial']}: {shown}")
+    console.print(f"trial {chosen['trial']} is what the next training takes: trending train {model}")

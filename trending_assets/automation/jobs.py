@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 IDENTITY_QUALITY = "identity_quality"
 INGEST, FRESHNESS, RETENTION = "ingest", "freshness", "retention"
+TRIALS = "genre_trials"
 
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
@@ -37,8 +38,16 @@ features = dg.define_asset_job(
 
 retrain = dg.define_asset_job(
     "retrain",
-    selection=dg.AssetSelection.groups("training", "models"),
+    # A search takes as long as one lets it: only people start it.
+    selection=dg.AssetSelection.groups("training", "models") - dg.AssetSelection.assets(TRIALS),
     description="Trains every genre model on all landed days; the gate decides which one serves.",
+)
+
+
+tune = dg.define_asset_job(
+    "tune",
+    selection=dg.AssetSelection.assets(TRIALS),
+    description="Searches for what a genre model is best trained with; the launchpad says which model, and how long.",
 )
 
 

@@ -178,6 +178,22 @@ class Pipeline:
         others = models - {dg.AssetKey(model), dg.AssetKey(FLOOR)}
         return self.run(self.definitions.resolve_job_def(jobs.retrain.name), selection=sorted(keys - others))
 
+    def tune(self, model: str, trials: int, minutes: float) -> str:
+        """Searches for what a model is best trained with, on the training set as it stands; returns the run's id.
+
+        Args:
+            model: the model's asset.
+            trials: how many trials its study is to have in the end.
+            minutes: no trial begins after so many.
+
+        Raises:
+            RunFailedError: the search failed.
+        """
+        config = {"ops": {jobs.TRIALS: {"config": {"model": model, "trials": trials, "minutes": minutes}}}}
+        logs = self.folder / "logs"
+        job = self.definitions.resolve_job_def(jobs.tune.name)
+        return run_job(job, self.instance, logs, config=config, progress=self.progress)
+
     def _days_without_features(self) -> list[str]:
         landed = newest_by_partition(self.instance, "titles")
         online = newest_by_partition(self.instance, "online_store")
@@ -186,10 +202,12 @@ class Pipeline:
 
     def needs_retraining(self) -> bool:
         """Whether an asset of the training is missing, was computed by other code, or is older than its inputs."""
-        specs = [
-            spec for spec in self.definitions.resolve_all_asset_specs() if spec.group_name in ("training", "models")
-        ]
-        return any(is_stale(spec, self.instance, [dep.asset_key for dep in spec.deps]) for spec in specs)
+        keys = self._keys_of(jobs.retrain.name)
+        specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.key in keys]
+        trials = dg.AssetKey(jobs.TRIALS)
+        # A search for parameters is needed by nobody, and counts once there has been one.
+        never = set() if self.instance.get_latest_materialization_event(trials) else {trials}
+        return any(is_stale(s, self.instance, {dep.asset_key for dep in s.deps} - never) for s in specs)
 
     def run(
         self,

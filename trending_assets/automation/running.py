@@ -74,6 +74,7 @@ def run_job(
     days: Sequence[str] = (),
     selection: Sequence[dg.AssetKey] | None = None,
     tags: Mapping[str, str] | None = None,
+    config: Mapping[str, Any] | None = None,
     progress: Progress,
 ) -> str:
     """Runs a job in this process and returns the run's id.
@@ -85,6 +86,7 @@ def run_job(
         days: the partitions, without gaps; one run computes them all.
         selection: the assets, where not all of the job's.
         tags: further tags of the run.
+        config: what the job is configured with.
         progress: called with each step's name, ``start``, ``success``, ``failure`` or ``skipped``, and its seconds.
 
     Raises:
@@ -101,7 +103,7 @@ def run_job(
         contextlib.redirect_stderr(stream),
     ):
         result = job.execute_in_process(
-            run_config=_QUIET,
+            run_config=_QUIET | dict(config or {}),
             instance=instance,
             run_id=run_id,
             asset_selection=list(selection) if selection else None,

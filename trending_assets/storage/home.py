@@ -63,6 +63,11 @@ class Home:
         return self.folder / "secrets" / "pseudonym.key"
 
     @property
+    def tuning(self) -> Path:
+        """Optuna's studies."""
+        return self.folder / "tuning"
+
+    @property
     def reports(self) -> Path:
         """Reports for people: HTML that assets link to."""
         return self.folder / "reports"

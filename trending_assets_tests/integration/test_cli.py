@@ -142,6 +142,19 @@ def test_one_model_is_trained_by_name_and_the_gate_decides(home: SmallHome) -> N
     assert [p["minutes"] for p in parameters] == [0, 0.01]
 
 
+def test_what_a_search_found_is_what_a_model_is_trained_with(home: SmallHome) -> None:
+    done = trending(home.folder, "tune", "logreg", "--trials", "2")
+    assert done.returncode == 0, done.stderr
+    assert "2 trials of genre_logreg" in done.stdout
+    best = trending(home.folder, "sql", "select unnest(map_entries(parameters), recursive := true) from genre_trials "
+                    "where chosen", "--format", "csv").stdout.splitlines()[1:]  # fmt: skip
+    parameters = {name: float(value) for name, value in (line.split(",") for line in best)}
+    assert trending(home.folder, "train", "logreg").returncode == 0
+    version = ModelRef("genre_logreg", home.registry.versions("genre_logreg")[-1])
+    assert parameters.items() <= home.registry.manifest(version).parameters.items()
+    assert "no parameters to search for" in failed(trending(home.folder, "tune", "keyword"))
+
+
 @pytest.mark.parametrize(
     ("model", "said"), [("oracle", "there are genre_majority"), ("majority", "not trained by itself")]
 )

@@ -1,6 +1,7 @@
 """``genre_bert``: the fine-tuned encoder, trained within a budget and only where enough has come since."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from trending_assets.assets.models.genres import (
     READS,
     SEED,
     TRAINING_SET,
+    TRIALS,
+    chosen_parameters,
     model_metadata,
     register,
     version_of,
@@ -40,7 +43,7 @@ _LEAST_COMPARED, _MOST_COMPARED = 300, 2000
 
 @dg.asset(
     key=_NAME,
-    deps=[dg.AssetKey(TRAINING_SET)],
+    deps=[dg.AssetKey(TRAINING_SET), dg.AssetKey(TRIALS)],
     code_version=code_version(__name__, "trending_assets.assets.models.genres", *CODE),
     group_name="models",
     owners=[OWNER],
@@ -57,15 +60,18 @@ def genre_bert(
 ) -> dg.MaterializeResult[None]:
     """The version for the current training set and budget, or the newest one where a sensor asked too early."""
     code = code_version_of(context, _NAME)
-    settings = {"minutes": str(training.bert_minutes), "checkpoint": _sha256(training.checkpoint)}
+    checkpoint, parameters = _sha256(training.checkpoint), chosen_parameters(home.lake, _NAME)
+    settings = {"minutes": training.bert_minutes, "checkpoint": checkpoint, **parameters}
     ref = ModelRef(_NAME, version_of(home.lake, code, settings))
     told: dict[str, Any] = {}
     if not home.registry.exists(ref):
-        kept, new_rows = _newest(home, code, settings["checkpoint"])
+        kept, new_rows = _newest(home, code, checkpoint)
         if kept and _SENSOR in context.run.tags and new_rows < training.bert_new_rows:
             ref, told = kept, {"kept": f"{new_rows} new titles, trained anew from {training.bert_new_rows} on"}
         else:
-            register(home, ref, code, context.run.run_id, partial(_fit, training=training), _LIBRARIES)
+            register(
+                home, ref, code, context.run.run_id, partial(_fit, training=training, parameters=parameters), _LIBRARIES
+            )
     return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home) | told)
 
 
@@ -80,20 +86,35 @@ def _newest(home: HomeResource, code: str, checkpoint: str) -> tuple[ModelRef | 
     return current[-1].ref, rows - int(current[-1].parameters["train_rows"])
 
 
-def _fit(frame: pd.DataFrame, training: TrainingResource) -> TrainedModel:
-    from trending_assets.domain.genres.bert_training import affordable_passes, without_poor_precision
+def bert_fit(frame: pd.DataFrame, training: TrainingResource, fits: float) -> tuple[Callable[..., BertModel], float]:
+    """What fits one model within the budget, and how often it sees each row.
 
-    folder = training.checkpoint
-    rows = rows_of(frame, TRAIN)
-    passes = affordable_passes(folder, rows, len(known_genres(frame)), _FITS, training.bert_minutes * 60)
+    Args:
+        frame: the training set.
+        training: the budget and the checkpoint.
+        fits: how many fits of all train rows the budget has to do for.
+    """
+    from trending_assets.domain.genres.bert_training import affordable_passes
+
+    folder, rows = training.checkpoint, rows_of(frame, TRAIN)
+    passes = affordable_passes(folder, rows, len(known_genres(frame)), fits, training.bert_minutes * 60)
     # The training set holds the embeddings of the encoder that comes with the project.
-    fit = partial(BertModel.fit, passes=passes, checkpoint=folder, embedded=not training.bert_checkpoint)
+    return partial(BertModel.fit, passes=passes, checkpoint=folder, embedded=not training.bert_checkpoint), passes
+
+
+def _fit(frame: pd.DataFrame, training: TrainingResource, parameters: Mapping[str, float]) -> TrainedModel:
+    from trending_assets.domain.genres.bert_training import without_poor_precision
+
+    rows = rows_of(frame, TRAIN)
+    fit, passes = bert_fit(frame, training, _FITS)
     # One model is compared with itself here, so that rows it was fitted on tell too.
     unseen = rows_of(frame, VALIDATION).head(_MOST_COMPARED)
     compared = pd.concat([unseen, rows.head(max(0, _LEAST_COMPARED - len(unseen)))])
-    trained = without_poor_precision(train(BertModel, frame, SEED, fit=fit), compared)
+    trained = without_poor_precision(train(BertModel, frame, SEED, fit=fit, parameters=parameters), compared)
     budget: dict[str, float | str] = {"passes": passes, "minutes": training.bert_minutes}
-    return replace(trained, parameters={**trained.parameters, **budget, "checkpoint_sha256": _sha256(folder)})
+    return replace(
+        trained, parameters={**trained.parameters, **budget, "checkpoint_sha256": _sha256(training.checkpoint)}
+    )
 
 
 def _sha256(checkpoint: Path) -> str:

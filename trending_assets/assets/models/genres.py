@@ -4,7 +4,7 @@ import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry
 
 MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost", "genre_bert", "genre_blend")
 TRAINING_SET = "genre_training_set"
+TRIALS = "genre_trials"
 POOL = "training"
 SEED = 20250601
 LATENCY = "latency_ms_p50"
@@ -55,7 +56,7 @@ _LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "pandas", "pyarro
 CODE = ("trending_assets.domain.genres", "trending_assets.domain.text")
 
 
-def version_of(lake: Lake, code: str, settings: Mapping[str, str] | None = None) -> str:
+def version_of(lake: Lake, code: str, settings: Mapping[str, object] | None = None) -> str:
     """The version of a model: the newest day in its training set, then a hash of all that decides it.
 
     Args:
@@ -64,7 +65,7 @@ def version_of(lake: Lake, code: str, settings: Mapping[str, str] | None = None)
         settings: whatever else decides it.
     """
     inputs = {TRAINING_SET: lake.sha256(TRAINING_SET), "seed": str(SEED)}
-    digest = fingerprint(code, inputs | dict(settings or {}))
+    digest = fingerprint(code, inputs | {name: str(value) for name, value in (settings or {}).items()})
     return f"{lake.days('titles')[-1].replace('-', '')}-{digest[:8]}"
 
 
@@ -104,6 +105,16 @@ def held_out_of(home: HomeResource, ref: ModelRef) -> HeldOut | None:
     return HeldOut.stored(home.registry.folder(ref))
 
 
+def chosen_parameters(lake: Lake, model: str) -> dict[str, float]:
+    """What the newest study of a model found best; empty where there is none, which means its defaults."""
+    if not lake.exists(TRIALS):
+        return {}
+    rows = lake.read(TRIALS, columns=["model", "parameters", "chosen"]).to_pylist()
+    found = [dict(row["parameters"]) for row in rows if row["chosen"] and row["model"] == model]
+    search_space = model_class(model).search_space
+    return found[0] if found and found[0].keys() <= search_space.keys() else {}
+
+
 def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
@@ -111,7 +122,7 @@ def _base64(path: Path) -> str:
 def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefinition:
     @dg.asset(
         key=name,
-        deps=[dg.AssetKey(TRAINING_SET)],
+        deps=[dg.AssetKey(TRAINING_SET), *([dg.AssetKey(TRIALS)] if model_class(name).search_space else [])],
         code_version=code_version(__name__, *CODE),
         group_name="models",
         owners=[OWNER],
@@ -122,9 +133,11 @@ def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefin
     )
     def model(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
         code = code_version_of(context, name)
-        ref = ModelRef(name, version_of(home.lake, code))
+        parameters = chosen_parameters(home.lake, name)
+        ref = ModelRef(name, version_of(home.lake, code, parameters))
         if not home.registry.exists(ref):
-            register(home, ref, code, context.run.run_id, lambda frame: train(model_class(name), frame, SEED))
+            fit = partial(train, model_class(name), seed=SEED, parameters=parameters)
+            register(home, ref, code, context.run.run_id, lambda frame: fit(frame=frame))
         return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
 
     return model

@@ -13,6 +13,7 @@ import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration, sigmoid
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
+from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.text.bert import TextNetwork
 from trending_assets.domain.text.features import TitleFeatures
 
@@ -51,6 +52,13 @@ class BertModel:
     calibrates: ClassVar[bool] = True
     # A fit takes minutes, and one fold of some thousand rows tells enough.
     held_folds: ClassVar[int | None] = 1
+    search_space: ClassVar[Mapping[str, Parameter]] = {
+        "learning_rate": Parameter(1e-4, 2e-5, 5e-4, log=True),
+        # The linear layer starts far better than the encoder, and its weights are larger.
+        "head_rate": Parameter(10.0, 1.0, 50.0, log=True),
+        # So often a row is shown without the names of genres, which would tell instead of being understood.
+        "masked_share": Parameter(0.3, 0.0, 1.0),
+    }
 
     genres: tuple[str, ...]
     graphs: Mapping[str, bytes]
@@ -67,6 +75,7 @@ class BertModel:
         labels: npt.NDArray[np.float64],
         genres: Sequence[str],
         seed: int,
+        parameters: Mapping[str, float] = DEFAULTS,
         *,
         passes: float = DEFAULT_PASSES,
         checkpoint: Path | None = None,
@@ -79,6 +88,7 @@ class BertModel:
             labels: shape (n, k): 1, 0, or NaN where unknown.
             genres: the k slugs.
             seed: seed of the order of the rows.
+            parameters: values for some of the ``search_space``.
             passes: how often each row is seen; 0 fits the linear layer alone.
             checkpoint: folder of the encoder to begin with; all-MiniLM-L6-v2 where None.
             embedded: the rows' embeddings are of that encoder, and begin the training; without passes they are all of
@@ -87,7 +97,8 @@ class BertModel:
         from trending_assets.domain.genres.bert_training import fine_tune
         from trending_assets.domain.text.encoder import checkpoint_folder
 
-        tuned = fine_tune(checkpoint or checkpoint_folder(), frame, labels, seed, passes, embedded=embedded)
+        settled = with_defaults(cls.search_space, parameters)
+        tuned = fine_tune(checkpoint or checkpoint_folder(), frame, labels, seed, passes, settled, embedded=embedded)
         return cls(
             tuple(genres),
             tuned.graphs,

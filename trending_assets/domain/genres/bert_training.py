@@ -28,15 +28,10 @@ if TYPE_CHECKING:
     import torch
 
 BATCH = 32
-LEARNING_RATE = 1e-4
 # How often each row may be seen; the most that the budget allows is taken, so that one budget gives one training.
 PASSES = (3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.0)
 
-# The linear layer starts far better than the encoder, and its weights are larger.
-_HEAD_RATE = 10 * LEARNING_RATE
 _WARM_UP, _WEIGHT_DECAY, _LONGEST_GRADIENT = 0.06, 0.01, 5.0
-# So often a row is shown without the names of genres, which would tell instead of being understood.
-_MASKED_SHARE = 0.3
 _HEAD_INVERSE_REGULARISATION, _HEAD_STEPS = 10.0, 100
 # So large that regularisation hardly holds its weight back.
 _APART = 10.0
@@ -67,7 +62,14 @@ class FineTuned:
 
 
 def fine_tune(
-    folder: Path, frame: pd.DataFrame, labels: npt.NDArray[np.float64], seed: int, passes: float, *, embedded: bool
+    folder: Path,
+    frame: pd.DataFrame,
+    labels: npt.NDArray[np.float64],
+    seed: int,
+    passes: float,
+    parameters: Mapping[str, float],
+    *,
+    embedded: bool,
 ) -> FineTuned:
     """Trains an encoder and a linear layer on the known labels of all rows.
 
@@ -79,6 +81,7 @@ def fine_tune(
         labels: shape (n, k): 1, 0, or NaN where unknown.
         seed: seed of the order of the rows.
         passes: how often each row is seen; 0 fits the linear layer alone.
+        parameters: a value for each of the model's ``search_space``.
         embedded: the rows' embeddings are of this checkpoint, so that the first linear layer is fitted on those.
 
     Raises:
@@ -99,7 +102,7 @@ def fine_tune(
         torch.manual_seed(seed)
         network = _network(folder, weights, intercept)
         tokens = _Tokens(checkpoint.tokenizer, written, without_genres)
-        _fit(network, tokens, labels, (left_out * shift).astype(np.float32), seed, passes)
+        _fit(network, tokens, labels, (left_out * shift).astype(np.float32), seed, passes, parameters)
         state = network.get_submodule("encoder").state_dict()
         weights_of_encoder = {name: value.cpu().float().numpy() for name, value in state.items()}
         head = network.get_submodule("head").state_dict()
@@ -294,15 +297,17 @@ def _fit(
     shifts: npt.NDArray[np.float32],
     seed: int,
     passes: float,
+    parameters: Mapping[str, float],
 ) -> None:
     """Trains the network; ``shifts``, of the shape of ``labels``, are added to its scores."""
     import torch
 
+    learning_rate, head_rate, masked_share = (parameters[n] for n in ("learning_rate", "head_rate", "masked_share"))
     truth, known = _truth(labels)
     encoder = [value for value in network.get_submodule("encoder").parameters() if value.requires_grad]
     groups = [
-        {"params": encoder, "lr": LEARNING_RATE},
-        {"params": list(network.get_submodule("head").parameters()), "lr": _HEAD_RATE},
+        {"params": encoder, "lr": learning_rate},
+        {"params": list(network.get_submodule("head").parameters()), "lr": head_rate * learning_rate},
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=_WEIGHT_DECAY, fused=True)
     random = np.random.default_rng(seed)
@@ -313,7 +318,7 @@ def _fit(
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     for _, rows in zip(range(steps), _batches(tokens.lengths, random), strict=False):
-        scores = network(*tokens.padded(rows, random.random(len(rows)) < _MASKED_SHARE))
+        scores = network(*tokens.padded(rows, random.random(len(rows)) < masked_share))
         scores = scores + torch.from_numpy(shifts[rows]).to(scores.device)
         cells = _loss(scores, truth[rows].to(scores.device), known[rows].to(scores.device))
         optimizer.zero_grad()

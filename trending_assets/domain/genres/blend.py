@@ -4,7 +4,7 @@ It is made only where predictions for rows that neither model had seen say that 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -17,6 +17,7 @@ from trending_assets.domain.genres.calibration import Calibration, fit_calibrati
 from trending_assets.domain.genres.datasets import TRAIN, label_matrix, rows_of
 from trending_assets.domain.genres.metrics import macro_f1, micro_f1
 from trending_assets.domain.genres.models import TEXT_SERVICE, GenreModel, ModelFileError, load_model, model_class
+from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.genres.thresholds import tune_thresholds
 from trending_assets.domain.genres.training import TrainedModel, assign_folds
 from trending_assets.domain.text.features import TitleFeatures
@@ -46,6 +47,7 @@ class BlendModel:
     feature_service: ClassVar[str] = TEXT_SERVICE
     calibrates: ClassVar[bool] = True
     held_folds: ClassVar[int | None] = 1
+    search_space: ClassVar[Mapping[str, Parameter]] = {}
 
     members: tuple[GenreModel, GenreModel]
     share: float
@@ -57,8 +59,16 @@ class BlendModel:
         return self.members[0].genres
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, labels: Floats, genres: Sequence[str], seed: int) -> Self:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        labels: Floats,
+        genres: Sequence[str],
+        seed: int,
+        parameters: Mapping[str, float] = DEFAULTS,
+    ) -> Self:
         """Fits both members, with equal shares; :func:`blended` makes one of members that have been fitted."""
+        with_defaults(cls.search_space, parameters)
         first, second = (model_class(name).fit(frame, labels, genres, seed) for name in MEMBERS)
         return cls((first, second), 0.5, Calibration.identity(len(genres)))
 

@@ -1,7 +1,7 @@
 """``genre_keyword``: the floor that scores hand-written keywords and knows how telling each score is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -16,6 +16,7 @@ from trending_assets.domain.genres.datasets import judging_labels
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
+from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.genres.tfidf import words_of
 from trending_assets.domain.text.features import TitleFeatures
 
@@ -53,14 +54,23 @@ class KeywordModel:
     feature_service: ClassVar[str] = TEXT_SERVICE
     calibrates: ClassVar[bool] = False
     held_folds: ClassVar[int | None] = None
+    search_space: ClassVar[Mapping[str, Parameter]] = {}
 
     genres: tuple[str, ...]
     table: npt.NDArray[np.float64]
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        labels: npt.NDArray[np.float64],
+        genres: Sequence[str],
+        seed: int,
+        parameters: Mapping[str, float] = DEFAULTS,
+    ) -> Self:
         """Counts titles by score; see :class:`~trending_assets.domain.genres.models.GenreModel`."""
         del seed
+        with_defaults(cls.search_space, parameters)
         labels = judging_labels(frame, labels)
         steps = _steps(frame["text"].tolist(), genres)
         shares = prevalence(labels)

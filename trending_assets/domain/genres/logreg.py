@@ -4,7 +4,7 @@ Fitted by scikit-learn, kept and run as plain arrays: one text is a few hundred 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -20,15 +20,12 @@ from trending_assets.domain.genres.facts import RUNTIME_STEPS, common_countries,
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
+from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.genres.tfidf import TfIdf, terms_of, words_of
 from trending_assets.domain.text.features import TitleFeatures
 
-_INVERSE_REGULARISATION = 10.0
 _MINIMUM_TEXTS = 2
-_LARGEST_VOCABULARY = 20_000
 _TOLERANCE = 0.01
-# What is always there must not outweigh the words, whose values are below 1.
-_SIDE_WEIGHT = 0.3
 # So large that regularisation hardly holds its weight back.
 _APART = 3.0
 
@@ -51,7 +48,7 @@ def _side_features(title: TitleFeatures, words: Sequence[str], countries: Sequen
         side[_DECADE + _DECADES.index(min(max(title.year // 10 * 10, _DECADES[0]), _DECADES[-1]))] = 1.0
     side[_KEYWORDS - 1 if step is None else _RUNTIME + RUNTIME_STEPS * show + step] = 1.0
     side[_KEYWORDS:] = np.log1p(keyword_scores(words))
-    return np.concatenate([side, country_flags(title, countries)]) * _SIDE_WEIGHT
+    return np.concatenate([side, country_flags(title, countries)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +68,12 @@ class LogisticRegressionModel:
     feature_service: ClassVar[str] = TEXT_SERVICE
     calibrates: ClassVar[bool] = True
     held_folds: ClassVar[int | None] = None
+    search_space: ClassVar[Mapping[str, Parameter]] = {
+        "inverse_regularisation": Parameter(10.0, 0.3, 100.0, log=True),
+        "largest_vocabulary": Parameter(20_000, 5_000, 80_000, log=True, whole=True),
+        # What is always there must not outweigh the words, whose values are below 1.
+        "side_weight": Parameter(0.3, 0.05, 1.0, log=True),
+    }
 
     genres: tuple[str, ...]
     tfidf: TfIdf
@@ -80,7 +83,14 @@ class LogisticRegressionModel:
     calibration: Calibration
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        labels: npt.NDArray[np.float64],
+        genres: Sequence[str],
+        seed: int,
+        parameters: Mapping[str, float] = DEFAULTS,
+    ) -> Self:
         """Fits vocabulary and weights; see :class:`~trending_assets.domain.genres.models.GenreModel`.
 
         A genre whose known labels are all the same gets its prevalence and no weights.
@@ -91,10 +101,12 @@ class LogisticRegressionModel:
         titles = features_of(frame.drop(columns="embedding", errors="ignore"))
         words = [words_of(title.text) for title in titles]
         terms = [terms_of(there) for there in words]
-        tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, _LARGEST_VOCABULARY)
+        settled = with_defaults(cls.search_space, parameters)
+        strength, weight = settled["inverse_regularisation"], settled["side_weight"]
+        tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, int(settled["largest_vocabulary"]))
         countries = common_countries(titles)
         side = np.array([_side_features(title, there, countries) for title, there in zip(titles, words, strict=True)])
-        plain = hstack([tfidf.matrix(terms), csr_matrix(side)]).tocsr()
+        plain = hstack([tfidf.matrix(terms), csr_matrix(side * weight)]).tocsr()
         # One more column takes up what incomplete labels leave out, and no title that is asked about has it.
         apart = hstack([plain, csr_matrix(incomplete_rows(frame)[:, None] * _APART)]).tocsr()
         judging = judging_labels(frame, labels)
@@ -107,10 +119,15 @@ class LogisticRegressionModel:
             if 0 < truth.sum() < len(truth):
                 # The dual problem has one variable a title, far fewer than there are words.
                 fitted = LogisticRegression(
-                    C=_INVERSE_REGULARISATION, solver="liblinear", dual=True, tol=_TOLERANCE, random_state=seed
+                    C=strength,
+                    solver="liblinear",
+                    dual=True,
+                    tol=_TOLERANCE,
+                    random_state=seed,
                 )
                 fitted.fit((apart if left_out[column] else plain)[known], truth)
                 weights[:, column], intercept[column] = fitted.coef_[0][: len(weights)], fitted.intercept_[0]
+        weights[len(tfidf.vocabulary) :] *= weight
         return cls(tuple(genres), tfidf, countries, weights, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """``genre_majority``: the floor that answers the same genres for every title, with their prevalence."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -13,6 +13,7 @@ import pandas as pd
 from trending_assets.domain.genres.calibration import Calibration
 from trending_assets.domain.genres.datasets import judging_labels
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
+from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.text.features import TitleFeatures
 
 _FILE = "model.json"
@@ -55,15 +56,24 @@ class MajorityModel:
     feature_service: ClassVar[str] = TEXT_SERVICE
     calibrates: ClassVar[bool] = False
     held_folds: ClassVar[int | None] = None
+    search_space: ClassVar[Mapping[str, Parameter]] = {}
 
     genres: tuple[str, ...]
     probabilities: npt.NDArray[np.float64]
     chosen: tuple[str, ...]
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        labels: npt.NDArray[np.float64],
+        genres: Sequence[str],
+        seed: int,
+        parameters: Mapping[str, float] = DEFAULTS,
+    ) -> Self:
         """Counts the labels; see :class:`~trending_assets.domain.genres.models.GenreModel`."""
         del seed
+        with_defaults(cls.search_space, parameters)
         labels = judging_labels(frame, labels)
         chosen = tuple(genres[i] for i in sorted(best_constant_set(labels)))
         return cls(tuple(genres), prevalence(labels), chosen)

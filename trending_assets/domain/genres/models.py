@@ -4,7 +4,7 @@ A model's module is imported only when that model is asked for, since some need 
 to load.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, cast
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration
+from trending_assets.domain.genres.parameters import DEFAULTS, Parameter
 from trending_assets.domain.text.features import TitleFeatures
 
 TEXT_SERVICE = "genre_text_v2"
@@ -52,6 +53,7 @@ class GenreModel(Protocol):
         feature_service: the feature service whose features it reads.
         calibrates: whether its raw probabilities are to be calibrated on out-of-fold predictions.
         held_folds: how many of the folds are held out, each for a fit of its own; None is all of them.
+        search_space: the parameters that its fit depends on, by name.
         genres: the slugs it knows, k of them, in the taxonomy's order.
     """
 
@@ -59,6 +61,7 @@ class GenreModel(Protocol):
     feature_service: ClassVar[str]
     calibrates: ClassVar[bool]
     held_folds: ClassVar[int | None]
+    search_space: ClassVar[Mapping[str, Parameter]]
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -66,7 +69,14 @@ class GenreModel(Protocol):
         ...
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        labels: npt.NDArray[np.float64],
+        genres: Sequence[str],
+        seed: int,
+        parameters: Mapping[str, float] = DEFAULTS,
+    ) -> Self:
         """Fits the model; the same input and seed give the same model.
 
         Args:
@@ -74,6 +84,7 @@ class GenreModel(Protocol):
             labels: shape (n, k): 1, 0, or NaN where unknown.
             genres: the k slugs of the columns of ``labels``.
             seed: seed of whatever is random.
+            parameters: values for some of the ``search_space``; the others have their defaults.
         """
         ...
 

@@ -4,9 +4,11 @@ Each model is fitted once a fold to predict the rows it has not seen, or for one
 calibration and thresholds come from those predictions, and the model itself is then fitted on all train rows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +23,13 @@ from trending_assets.domain.genres.datasets import (
     judging_labels,
     known_genres,
     label_matrix,
+    masked,
     rows_of,
 )
 from trending_assets.domain.genres.facts import some_without_facts
 from trending_assets.domain.genres.metrics import Evaluation
 from trending_assets.domain.genres.models import GenreModel
+from trending_assets.domain.genres.parameters import DEFAULTS
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.thresholds import tune_thresholds
 
@@ -107,6 +111,47 @@ def assign_folds(labels: npt.NDArray[np.float64], folds: int, seed: int) -> npt.
     return assigned
 
 
+class _Fits:
+    """The fits of a model on the train rows: one a fold that is held out, and one of all rows."""
+
+    def __init__(
+        self,
+        model_cls: type[GenreModel],
+        frame: pd.DataFrame,
+        seed: int,
+        genres: Sequence[str] | None,
+        folds: int,
+        fit: Callable[..., GenreModel],
+    ) -> None:
+        self.rows = rows_of(frame, TRAIN)
+        self.slugs = tuple(genres) if genres is not None else known_genres(frame)
+        if not self.slugs:
+            raise NothingToLearnError(
+                f"{model_cls.name}: no genre has enough examples among {len(self.rows)} train titles"
+            )
+        self.labels = label_matrix(self.rows, self.slugs)
+        self.assigned = assign_folds(self.labels, folds, seed)
+        self._held_folds = range(model_cls.held_folds or folds)
+        self._shown = some_without_facts(self.rows, seed)
+        self._fit, self._seed = fit, seed
+
+    def held_out(self, parameters: Mapping[str, float]) -> Iterator[tuple[npt.NDArray[np.bool_], GenreModel]]:
+        """Fold by fold, which rows are held out and a model that has not seen them."""
+        for fold in self._held_folds:
+            held = self.assigned == fold
+            if held.any():
+                shown = self._shown[~held].reset_index(drop=True)
+                yield held, self._fit(shown, self.labels[~held], self.slugs, self._seed, parameters)
+
+    def whole(self, parameters: Mapping[str, float]) -> GenreModel:
+        """A model of all rows."""
+        return self._fit(self._shown, self.labels, self.slugs, self._seed, parameters)
+
+    def known(self, out_of_fold: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The labels to judge by: of rows that were held out and whose labels are complete."""
+        return np.where(np.isnan(out_of_fold), np.nan, judging_labels(self.rows, self.labels))
+
+
 def train(
     model_cls: type[GenreModel],
     frame: pd.DataFrame,
@@ -114,6 +159,7 @@ def train(
     genres: Sequence[str] | None = None,
     folds: int = FOLDS,
     fit: Callable[..., GenreModel] | None = None,
+    parameters: Mapping[str, float] = DEFAULTS,
 ) -> TrainedModel:
     """Fits a model on the train rows, with its calibration and thresholds.
 
@@ -124,37 +170,69 @@ def train(
         genres: the slugs to learn; those with enough examples where None.
         folds: number of folds, at least 2; how many of them are held out is the model's to say.
         fit: fits one model, as ``model_cls.fit`` does, which is taken where None.
+        parameters: values for some of the model's ``search_space``.
 
     Raises:
         NothingToLearnError: no genre has enough examples.
+        UnknownParameterError: the model has no such parameter.
     """
-    from threadpoolctl import threadpool_limits
-
-    fit = fit or model_cls.fit
-    rows = rows_of(frame, TRAIN)
-    slugs = tuple(genres) if genres is not None else known_genres(frame)
-    if not slugs:
-        raise NothingToLearnError(f"{model_cls.name}: no genre has enough examples among {len(rows)} train titles")
-    labels = label_matrix(rows, slugs)
-    assigned = assign_folds(labels, folds, seed)
-    out_of_fold = np.full(labels.shape, np.nan)
-
-    shown = some_without_facts(rows, seed)
-    # One BLAS thread, so that the order of sums, and with it each byte, does not depend on the machine's cores.
-    with threadpool_limits(1, user_api="blas"):
-        for fold in range(model_cls.held_folds or folds):
-            held = assigned == fold
-            if held.any():
-                fitted = fit(shown[~held].reset_index(drop=True), labels[~held], slugs, seed)
-                out_of_fold[held] = fitted.predict_proba(features_of(rows[held]))
-        model = fit(shown, labels, slugs, seed)
-    # A row that was never held out is as good as unlabelled here, and so is one whose labels are not complete.
-    known = np.where(np.isnan(out_of_fold), np.nan, judging_labels(rows, labels))
+    fits = _Fits(model_cls, frame, seed, genres, folds, fit or model_cls.fit)
+    out_of_fold = np.full(fits.labels.shape, np.nan)
+    with _one_thread():
+        for held, fitted in fits.held_out(parameters):
+            out_of_fold[held] = fitted.predict_proba(features_of(fits.rows[held]))
+        model = fits.whole(parameters)
+    known = fits.known(out_of_fold)
     if model_cls.calibrates:
         calibration = fit_calibration(out_of_fold, known)
         model, out_of_fold = model.with_calibration(calibration), calibration.apply(out_of_fold)
-    thresholds = model.own_thresholds() or tune_thresholds(out_of_fold, known, slugs)
-    return TrainedModel(model, thresholds, tuple(rows["title_id"]), out_of_fold, assigned, seed)
+    thresholds = model.own_thresholds() or tune_thresholds(out_of_fold, known, fits.slugs)
+    title_ids = tuple(fits.rows["title_id"])
+    return TrainedModel(model, thresholds, title_ids, out_of_fold, fits.assigned, seed, dict(parameters))
+
+
+def cross_validation_scores(
+    model_cls: type[GenreModel],
+    frame: pd.DataFrame,
+    seed: int,
+    parameters: Mapping[str, float],
+    fit: Callable[..., GenreModel] | None = None,
+) -> Iterator[float]:
+    """After each fold, macro-F1 on the train rows held out so far, on texts without the names of genres.
+
+    A genre's name in a text tells its label instead of being understood, so that a search by this score does not
+    choose what reads names best.
+
+    Args:
+        model_cls: the model's class.
+        frame: a training set with its splits.
+        seed: seed of the folds and of the model.
+        parameters: values for some of the model's ``search_space``.
+        fit: as for :func:`train`.
+
+    Raises:
+        NothingToLearnError: no genre has enough examples, or there are no labels to judge by.
+        UnknownParameterError: the model has no such parameter.
+    """
+    fits = _Fits(model_cls, frame, seed, None, FOLDS, fit or model_cls.fit)
+    without_genres = masked(fits.rows)
+    out_of_fold = np.full(fits.labels.shape, np.nan)
+    with _one_thread():
+        for held, fitted in fits.held_out(parameters):
+            out_of_fold[held] = fitted.predict_proba(features_of(without_genres[held]))
+            known = fits.known(out_of_fold)
+            cuts = tune_thresholds(out_of_fold, known, fits.slugs)
+            score = metrics.macro_f1(known, out_of_fold >= [cuts[slug] for slug in fits.slugs])
+            if score is None:
+                raise NothingToLearnError(f"{model_cls.name}: no train title has complete labels to judge by")
+            yield score
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """One BLAS thread, so that the order of sums, and with it each byte, does not depend on the machine's cores."""
+    from threadpoolctl import threadpool_limits
+
+    return cast("AbstractContextManager[object]", threadpool_limits(1, user_api="blas"))
 
 
 def evaluate(

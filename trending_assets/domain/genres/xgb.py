@@ -5,7 +5,7 @@ those say more than 384 that each say little.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -21,6 +21,7 @@ from trending_assets.domain.genres.facts import common_countries, country_flags
 from trending_assets.domain.genres.lexicon import keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, MissingEmbeddingError, ModelFileError
+from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.genres.tfidf import words_of
 from trending_assets.domain.text.encoder import EMBEDDING_SIZE
 from trending_assets.domain.text.features import TitleFeatures
@@ -29,17 +30,11 @@ if TYPE_CHECKING:
     import xgboost
 
 AXES = 48
-ROUNDS = 100
 _PARAMETERS: dict[str, Any] = {
     "tree_method": "hist",
     "multi_strategy": "one_output_per_tree",
-    "max_depth": 3,
-    "eta": 0.08,
     "max_bin": 32,
     "subsample": 0.8,
-    "colsample_bytree": 0.3,
-    "reg_lambda": 2.0,
-    "min_child_weight": 2.0,
     "base_score": 0.0,
     "disable_default_eval_metric": True,
     # More threads sum in another order, and a request waits for the slowest of them.
@@ -124,6 +119,14 @@ class XGBoostModel:
     feature_service: ClassVar[str] = TEXT_EMBEDDING_SERVICE
     calibrates: ClassVar[bool] = True
     held_folds: ClassVar[int | None] = None
+    search_space: ClassVar[Mapping[str, Parameter]] = {
+        "rounds": Parameter(100, 40, 400, log=True, whole=True),
+        "eta": Parameter(0.08, 0.02, 0.3, log=True),
+        "max_depth": Parameter(3, 2, 6, whole=True),
+        "colsample_bytree": Parameter(0.3, 0.1, 1.0),
+        "reg_lambda": Parameter(2.0, 0.3, 20.0, log=True),
+        "min_child_weight": Parameter(2.0, 0.5, 20.0, log=True),
+    }
 
     genres: tuple[str, ...]
     booster: "xgboost.Booster"
@@ -134,7 +137,14 @@ class XGBoostModel:
     calibration: Calibration
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, labels: npt.NDArray[np.float64], genres: Sequence[str], seed: int) -> Self:
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        labels: npt.NDArray[np.float64],
+        genres: Sequence[str],
+        seed: int,
+        parameters: Mapping[str, float] = DEFAULTS,
+    ) -> Self:
         """Fits axes and trees; see :class:`~trending_assets.domain.genres.models.GenreModel`.
 
         Raises:
@@ -156,7 +166,14 @@ class XGBoostModel:
             max_bin=_PARAMETERS["max_bin"],
             nthread=1,
         )
-        booster = xgboost.train({**_PARAMETERS, "seed": seed}, data, ROUNDS, obj=masked_logistic(labels, starts))
+        settled = with_defaults(cls.search_space, parameters)
+        rounds, depth = int(settled.pop("rounds")), int(settled.pop("max_depth"))
+        booster = xgboost.train(
+            {**_PARAMETERS, **settled, "max_depth": depth, "seed": seed},
+            data,
+            rounds,
+            obj=masked_logistic(labels, starts),
+        )
         return cls(tuple(genres), booster, countries, mean, axes, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:

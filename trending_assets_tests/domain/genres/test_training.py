@@ -12,10 +12,12 @@ from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import features_of, label_matrix, rows_of, splits
 from trending_assets.domain.genres.metrics import Evaluation, macro_f1
 from trending_assets.domain.genres.models import MODEL_NAMES, model_class
+from trending_assets.domain.genres.thresholds import tune_thresholds
 from trending_assets.domain.genres.training import (
     NothingToLearnError,
     TrainedModel,
     assign_folds,
+    cross_validation_scores,
     evaluate,
     train,
 )
@@ -223,3 +225,31 @@ def test_real_titles_are_told_apart_better_than_by_keywords_or_prevalence() -> N
 def _macro(evaluation: Evaluation) -> float:
     assert evaluation.macro_f1 is not None
     return evaluation.macro_f1
+
+
+def test_a_score_of_cross_validation_is_that_of_the_rows_held_out_so_far() -> None:
+    frame = corpus(160)
+    scores = list(cross_validation_scores(model_class("genre_logreg"), frame, 3, {}))
+    trained = train(model_class("genre_logreg"), frame, 3)
+    rows = rows_of(frame, "train")
+    labels = label_matrix(rows, LEARNED)
+    assert len(scores) == 5
+    # Calibration changes no order, so that the best cuts select the same.
+    cuts = tune_thresholds(trained.out_of_fold, labels, LEARNED)
+    selected = trained.out_of_fold >= [cuts[genre] for genre in LEARNED]
+    assert scores[-1] == pytest.approx(macro_f1(labels, selected), abs=0.02)
+
+
+def test_a_score_of_cross_validation_reads_texts_without_the_names_of_genres() -> None:
+    frame, model_cls = corpus(160), model_class("genre_logreg")
+    told = frame.assign(text=[f"{text} {' '.join(g)}" for text, g in zip(frame["text"], frame["genres"], strict=True)])
+    *_, score = cross_validation_scores(model_cls, told, 3, {})
+    *_, of_names = cross_validation_scores(model_cls, told.assign(masked_text=told["text"]), 3, {})
+    assert of_names > 0.97
+    assert score < 0.9
+
+
+def test_what_was_chosen_is_kept_with_the_model() -> None:
+    chosen = {"inverse_regularisation": 2.0}
+    trained = train(model_class("genre_logreg"), corpus(120), 3, folds=2, parameters=chosen)
+    assert trained.parameters == chosen
