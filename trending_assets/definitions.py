@@ -7,7 +7,7 @@ import dagster as dg
 
 from trending_assets.assets.cleaned import catalog, identity, quality, tables
 from trending_assets.assets.features import activity, store, text
-from trending_assets.assets.models import bert, blend, card, champion, genres, tuning
+from trending_assets.assets.models import bert, blend, card, champion, genres, over_time, tuning
 from trending_assets.assets.monitoring import drift
 from trending_assets.assets.parsed import exploration, records
 from trending_assets.assets.raw import documents
@@ -42,7 +42,7 @@ def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
         ],
         "features": dg.load_assets_from_modules([text, activity, store]),
         "training": dg.load_assets_from_modules([training_set]),
-        "models": dg.load_assets_from_modules([genres, bert, blend, champion, card, tuning]),
+        "models": dg.load_assets_from_modules([genres, bert, blend, champion, card, tuning, over_time]),
         "monitoring": dg.load_assets_from_modules([drift]),
     }
 
@@ -94,6 +94,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             jobs.features,
             jobs.retrain,
             jobs.tune,
+            jobs.evaluate_over_time,
             jobs.rollback,
             jobs.freshness(fresh),
             jobs.retention(sources, settings.raw_retention_days),

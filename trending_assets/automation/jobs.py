@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 IDENTITY_QUALITY = "identity_quality"
 INGEST, FRESHNESS, RETENTION = "ingest", "freshness", "retention"
 TRIALS = "genre_trials"
+OVER_TIME = "genre_evaluation_over_time"
 
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
@@ -38,8 +39,8 @@ features = dg.define_asset_job(
 
 retrain = dg.define_asset_job(
     "retrain",
-    # A search takes as long as one lets it: only people start it.
-    selection=dg.AssetSelection.groups("training", "models") - dg.AssetSelection.assets(TRIALS),
+    # What trains models to learn about them is started by people alone.
+    selection=dg.AssetSelection.groups("training", "models") - dg.AssetSelection.assets(TRIALS, OVER_TIME),
     description="Trains every genre model on all landed days; the gate decides which one serves.",
 )
 
@@ -48,6 +49,13 @@ tune = dg.define_asset_job(
     "tune",
     selection=dg.AssetSelection.assets(TRIALS),
     description="Searches for what a genre model is best trained with; the launchpad says which model, and how long.",
+)
+
+
+evaluate_over_time = dg.define_asset_job(
+    "evaluate_over_time",
+    selection=dg.AssetSelection.assets(OVER_TIME),
+    description="The time-ordered report: models that learned from the past alone, judged by what came after it.",
 )
 
 

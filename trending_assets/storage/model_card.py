@@ -191,8 +191,10 @@ def _gate(manifest: Manifest, decisions: Iterable[Mapping[str, Any]]) -> list[st
 
 
 def _reproduce(manifest: Manifest) -> list[str]:
+    minutes = manifest.parameters.get("minutes")
+    budget = "" if minutes is None else f" --minutes {_number(minutes)}"
     facts = {
-        "command": f"`trending train {manifest.model}`, which gives the same version for the same training set",
+        "command": f"`trending train {manifest.model}{budget}`, which gives the same version for the same training set",
         "code version": f"`{manifest.code_version}`",
         "seed": str(manifest.seed),
         "parameters": ", ".join(f"{k} = {_number(v)}" for k, v in manifest.parameters.items()) or "none",

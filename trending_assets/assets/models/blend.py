@@ -55,8 +55,7 @@ def genre_blend(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Mat
     trained, gain = blended(first, second, home.lake.read(TRAINING_SET).to_pandas())
     told = _told(gain)
     if trained is None:
-        reason = f"less than {LEAST_GAIN:g} of macro-F1 is gained by it, or micro-F1 is lost"
-        return dg.MaterializeResult(metadata={"not made": reason, **told})
+        return dg.MaterializeResult(metadata={"not made": gain.why_not, **told})
     named = replace(trained, parameters=told | {name: str(member) for name, member in members.items()})
     of_first, of_second = (held_out_of(home, members[name]) for name in MEMBERS)
     mixed = cast("BlendModel", trained.model).mixed

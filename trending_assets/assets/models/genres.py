@@ -31,6 +31,7 @@ from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry
 MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost", "genre_bert", "genre_blend")
 TRAINING_SET = "genre_training_set"
 TRIALS = "genre_trials"
+OVER_TIME = "genre_evaluation_over_time"
 POOL = "training"
 SEED = 20250601
 LATENCY = "latency_ms_p50"

@@ -131,10 +131,15 @@ class Gain:
     share: float
 
     @property
-    def worth_it(self) -> bool:
-        """Whether it brings enough macro-F1 and costs no micro-F1."""
-        known = self.macro_f1 is not None and self.micro_f1 is not None
-        return known and self.macro_f1 >= LEAST_GAIN and self.micro_f1 >= 0  # type: ignore[operator]
+    def why_not(self) -> str | None:
+        """Why a blend is not worth its cost; None where it is."""
+        if self.rows < LEAST_ROWS:
+            return f"{self.rows} titles are unseen by both members and of the genres of both; it takes {LEAST_ROWS}"
+        if self.macro_f1 is None or self.micro_f1 is None:
+            return "what it gains is unknown"
+        if self.macro_f1 < LEAST_GAIN:
+            return f"it gains {self.macro_f1:+.4f} of macro-F1, less than {LEAST_GAIN:g}"
+        return f"it loses {-self.micro_f1:.4f} of micro-F1" if self.micro_f1 < 0 else None
 
 
 def blended(first: TrainedModel, second: TrainedModel, frame: pd.DataFrame) -> tuple[TrainedModel | None, Gain]:
@@ -153,14 +158,13 @@ def blended(first: TrainedModel, second: TrainedModel, frame: pd.DataFrame) -> t
     seen = rows_of(frame[frame["labels_complete"]], TRAIN)["title_id"]
     title_ids = [title_id for title_id in seen if title_id in mine and title_id in others]
     genres = first.model.genres
-    nothing = Gain(len(title_ids), None, None, 0.0)
     if genres != second.model.genres:
-        return None, nothing
+        return None, Gain(0, None, None, 0.0)
     rows = frame.set_index("title_id").loc[title_ids].reset_index()
     labels = label_matrix(rows, genres)
     ours, theirs = (np.array([held[t] for t in title_ids]) for held in (mine, others))
     if len(title_ids) < LEAST_ROWS:
-        return None, nothing
+        return None, Gain(len(title_ids), None, None, 0.0)
     halves = assign_folds(labels, 2, first.seed)
     # Chosen on one half and judged on the other, twice.
     inner = _SHARES[1:-1]
@@ -168,7 +172,7 @@ def blended(first: TrainedModel, second: TrainedModel, frame: pd.DataFrame) -> t
     share, _ = _best(ours, theirs, labels, genres, inner)
     macro, micro = (_less(score(labels, mixture), [score(labels, a) for a in alone]) for score in (macro_f1, micro_f1))
     gain = Gain(len(title_ids), macro, micro, share)
-    if not gain.worth_it:
+    if gain.why_not:
         return None, gain
     mixed = _mixed(ours, theirs, share)
     calibration = fit_calibration(mixed, labels)

@@ -93,6 +93,37 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
     return frame.assign(split=split.astype(str), split_reason=reason.astype(str))
 
 
+def released_later(frame: pd.DataFrame, share: float = 0.2) -> tuple[pd.DataFrame, int]:
+    """The training set split by time: learned from what was released first, judged by what came after it.
+
+    Titles keep the side that they are on, so that near-duplicates stay apart: of the train titles those released in
+    the last years are excluded, and of the held titles all others.
+
+    Args:
+        frame: a training set with its splits.
+        share: how many of the train titles whose year is known count as released last, at most.
+
+    Returns:
+        The training set, and the first of the last years.
+
+    Raises:
+        ValueError: no train title's year is known.
+    """
+    years = frame["year"].astype("Float64")
+    of_train = years[frame["split"] == TRAIN].dropna()
+    if of_train.empty:
+        raise ValueError("no train title has a year: there is no order of time")
+    candidates = range(int(of_train.min()), int(of_train.max()) + 2)
+    first = next(year for year in candidates if (of_train >= year).mean() <= share)
+    late = (years >= first).fillna(value=False).to_numpy(dtype=bool)
+    held = frame["split"].isin([VALIDATION, TEST]).to_numpy()
+    learned = (frame["split"] == TRAIN).to_numpy()
+    # Of a title without a year nobody knows on which side of the cut it is.
+    misplaced = (learned & (late | years.isna().to_numpy())) | (held & ~late)
+    reasons = frame["split_reason"].mask(misplaced, "on the other side in time")
+    return frame.assign(split=frame["split"].mask(misplaced, EXCLUDED), split_reason=reasons), first
+
+
 def label_matrix(frame: pd.DataFrame, genres: Sequence[str]) -> npt.NDArray[np.float64]:
     """Labels, shape (n, k): 1 where the row has the genre, 0 where not, NaN where that is unknown.
 

@@ -35,6 +35,7 @@ def test_two_models_that_err_in_different_places_are_blended() -> None:
     assert gain.rows == len(_FRAME)
     assert gain.macro_f1 is not None
     assert gain.macro_f1 > LEAST_GAIN
+    assert gain.why_not is None
     assert gain.share == pytest.approx(0.5, abs=0.2)
     assert isinstance(trained.model, BlendModel)
     assert trained.model.share == gain.share
@@ -55,6 +56,7 @@ def test_a_model_that_knows_nothing_adds_nothing() -> None:
     assert trained is None
     assert gain.macro_f1 is not None
     assert gain.macro_f1 < LEAST_GAIN
+    assert gain.why_not == f"it gains {gain.macro_f1:+.4f} of macro-F1, less than 0.005"
 
 
 def test_rows_that_one_of_them_has_seen_count_for_nothing() -> None:
@@ -72,7 +74,9 @@ def test_rows_that_are_not_in_the_training_set_any_more_count_for_nothing() -> N
 def test_on_a_few_rows_nothing_is_claimed() -> None:
     trained, gain = blended(_trained(_noisy(1)), _trained(_noisy(2)), _FRAME.iloc[:99])
     assert trained is None
-    assert (gain.macro_f1, gain.micro_f1, gain.worth_it) == (None, None, False)
+    assert (gain.macro_f1, gain.micro_f1) == (None, None)
+    assert gain.why_not is not None
+    assert "titles are unseen by both members" in gain.why_not
 
 
 def test_models_of_different_genres_are_not_blended() -> None:

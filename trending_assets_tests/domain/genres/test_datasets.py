@@ -12,6 +12,7 @@ from trending_assets.domain.genres.datasets import (
     features_of,
     known_genres,
     label_matrix,
+    released_later,
     rows_of,
     splits,
 )
@@ -172,3 +173,30 @@ def test_rows_as_features() -> None:
 def test_the_corpus_knows_what_it_should() -> None:
     assert known_genres(corpus()) == LEARNED
     assert datasets.MINIMUM_EXAMPLES == 5
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(1900, 2025)), min_size=30, max_size=80),
+    st.floats(min_value=0.05, max_value=0.6),
+)
+def test_what_is_learned_from_was_released_before_what_judges(years: list[int | None], share: float) -> None:
+    frame = corpus(len(years)).assign(year=pd.array(years, dtype="Int64"))
+    train_years = [y for y, split in zip(years, frame["split"], strict=True) if split == "train" and y is not None]
+    if not train_years:
+        return
+    later, first = released_later(frame, share)
+    released = {split: rows_of(later, split)["year"] for split in ("train", "validation", "test")}
+    assert (released["train"] < first).all()
+    assert (released["validation"] >= first).all()
+    assert (released["test"] >= first).all()
+    assert sum(year >= first for year in train_years) <= share * len(train_years)
+    assert sum(year >= first - 1 for year in train_years) > share * len(train_years)
+    moved = later["split"] != frame["split"]
+    assert (later["split"][moved] == "excluded").all()
+    assert (later["split_reason"][moved] == "on the other side in time").all()
+
+
+def test_without_a_year_there_is_no_order_of_time() -> None:
+    frame = corpus(40).assign(year=pd.array([None] * 40, dtype="Int64"))
+    with pytest.raises(ValueError, match="no train title has a year"):
+        released_later(frame)

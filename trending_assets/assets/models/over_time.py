@@ -1,0 +1,102 @@
+"""``genre_evaluation_over_time``: how models that know the past alone do on what was released after it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+
+from trending_assets.assets.models.genres import CODE, OVER_TIME, POOL, SEED, TRAINING_SET, chosen_parameters
+from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, released_later, rows_of
+from trending_assets.domain.genres.held_out import AS_WRITTEN, TEXTS
+from trending_assets.domain.genres.models import known_name, model_class
+from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
+from trending_assets.resources.home import HomeResource
+from trending_assets.resources.versions import code_version
+
+EARLIER, ALL = "earlier", "all"
+_SCHEMA = pa.schema(
+    [
+        pa.field("model", pa.string(), False),
+        pa.field("first_year", pa.int64(), False),
+        pa.field("learned_from", pa.string(), False),
+        pa.field("train_titles", pa.int64(), False),
+        pa.field("text", pa.string(), False),
+        pa.field("metric", pa.string(), False),
+        pa.field("value", pa.float64()),
+    ]
+)
+
+
+class OverTime(dg.Config):
+    """Which models to look at, and where to cut."""
+
+    models: list[str] = Field(
+        default=["genre_keyword", "genre_logreg", "genre_xgboost"], description="genre_bert takes its budget twice."
+    )
+    share: float = Field(default=0.2, gt=0, lt=1, description="How many of the train titles are released last.")
+
+
+@dg.asset(
+    key=OVER_TIME,
+    deps=[dg.AssetKey(TRAINING_SET)],
+    code_version=code_version(__name__, *CODE),
+    group_name="models",
+    owners=[OWNER],
+    kinds={"python", "parquet"},
+    pool=POOL,
+    description=(
+        "The time-ordered report: each model learns from the titles released first and is judged by the test titles "
+        "of the last years, beside the same model that learned from all years."
+    ),
+    metadata=column_schema(_SCHEMA),
+)
+def genre_evaluation_over_time(
+    context: dg.AssetExecutionContext, config: OverTime, home: HomeResource
+) -> dg.MaterializeResult[None]:
+    """Trains each model twice, and judges both by the same titles."""
+    lake = home.lake
+    names = [known_name(name) for name in config.models]
+    parameters = {name: chosen_parameters(lake, name) for name in names}
+
+    def build() -> pa.Table:
+        frame = lake.read(TRAINING_SET).to_pandas()
+        later, first = released_later(frame, config.share)
+        rows = [row for name in names for row in _rows(name, frame, later, parameters[name])]
+        return pa.Table.from_pylist([{**row, "first_year": first} for row in rows], schema=_SCHEMA)
+
+    inputs = {TRAINING_SET: lake.sha256(TRAINING_SET), "share": str(config.share), "parameters": str(parameters)}
+    write = lake.update(OVER_TIME, build, version=code_version_of(context, OVER_TIME), inputs=inputs)
+    return dg.MaterializeResult(metadata=write_metadata(write, lake) | _told(lake.read(OVER_TIME).to_pandas()))
+
+
+def _rows(
+    name: str, frame: pd.DataFrame, later: pd.DataFrame, parameters: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+    judging = rows_of(later, TEST)
+    for learned_from, known in ((EARLIER, later), (ALL, frame)):
+        predictor = train(model_class(name), known, SEED, parameters=parameters).predictor
+        titles = int((known["split"] == TRAIN).sum())
+        told = {"model": name, "learned_from": learned_from, "train_titles": titles}
+        for text in TEXTS:
+            evaluation = evaluate(predictor, judging if text == AS_WRITTEN else masked(judging))
+            for metric, value in evaluation.metrics().items():
+                yield {**told, "text": text, "metric": metric, "value": value}
+
+
+def _told(table: pd.DataFrame) -> dict[str, Any]:
+    shown = table[(table["text"] == AS_WRITTEN) & table["metric"].isin(["macro_f1", "micro_f1", "rows"])]
+    wide = shown.pivot_table(index=["model", "learned_from", "train_titles"], columns="metric", values="value")
+    lines = ["| model | learned from | titles | macro-F1 | micro-F1 |", f"|{'---|' * 5}"]
+    lines += [
+        f"| {model} | {learned_from} years | {titles} | {row['macro_f1']:.3f} | {row['micro_f1']:.3f} |"
+        for (model, learned_from, titles), row in wide.iterrows()
+    ]
+    return {
+        "judged by titles from": int(table["first_year"].iloc[0]),
+        "test titles": int(wide["rows"].iloc[0]),
+        "on titles of the last years": dg.MetadataValue.md("\n".join(lines)),
+    }
