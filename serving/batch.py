@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from serving.predictors import ChampionLoader, predict_instances
 from serving.schemas import Instance
 from trending_assets.storage.atomic import replacing
-from trending_assets.storage.home import Home
 from trending_assets.storage.registry import ModelRegistry
 
 _CHUNK = 512
@@ -27,11 +26,11 @@ class BadLineError(ValueError):
     """A line of the input is not a title; the message names the line and what is wrong with it."""
 
 
-def predict_rows(home: Home, rows: Iterator[Row], target: Path) -> tuple[int, str]:
+def predict_rows(registry: ModelRegistry, rows: Iterator[Row], target: Path) -> tuple[int, str]:
     """Predicts titles with the champion, as many at a time as fit in memory.
 
     Args:
-        home: where the registry is.
+        registry: holds the champion.
         rows: ids, or None, and titles.
         target: rows as the API answers, in order; replaced whole, or left as it is where a row is bad.
 
@@ -41,7 +40,7 @@ def predict_rows(home: Home, rows: Iterator[Row], target: Path) -> tuple[int, st
     Raises:
         NoChampionError: there is no champion.
     """
-    loader = ChampionLoader(ModelRegistry(home.registry))
+    loader = ChampionLoader(registry)
     ref = loader.find()
     if ref is None:
         raise NoChampionError("no champion: the gate has promoted no model yet; run `trending demo` first")

@@ -15,7 +15,7 @@ from serving.watched import Part, Signature, Watched
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
-from trending_assets.storage.registry import ModelRef, ModelRegistry
+from trending_assets.storage.registry import ModelRef, open_registry
 
 _STOP_SECONDS = 10.0
 
@@ -43,7 +43,7 @@ class ServingState:
         """Watches a home; nothing is read until :meth:`refresh`.
 
         Args:
-            settings: where the home is.
+            settings: where the home and the model registry are.
             metrics: what the app counts.
             features: opens the online store of a home.
             encoder: makes the text encoder.
@@ -51,7 +51,7 @@ class ServingState:
         """
         home = Home(settings.home)
         lake = Lake(home.lake)
-        self.registry = ModelRegistry(home.registry)
+        self.registry = open_registry(home, settings.registry)
         self.metrics = metrics
         loader = ChampionLoader(self.registry, encoder)
         self.catalog: Watched[Hashable, Catalog] = Watched(

@@ -78,10 +78,16 @@ def _progress(step: str, state: str, seconds: float) -> None:
         console.print(f"  {state} {step}", style="red")
 
 
+def _place(settings: "Settings") -> dict[str, str]:
+    """The environment of processes that work on the same home."""
+    registry = {"TRENDING_REGISTRY": settings.registry} if settings.registry else {}
+    return {"TRENDING_HOME": str(settings.home), **registry}
+
+
 @contextlib.contextmanager
 def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
     # Definitions read the environment; what was given as an option has to be there before they are built.
-    os.environ["TRENDING_HOME"] = str(settings.home)
+    os.environ |= _place(settings)
     os.environ["TRENDING_FULL_SAMPLE"] = str(settings.full_sample).lower()
     os.environ["TRENDING_BERT_MINUTES"] = str(settings.bert_minutes)
     from trending_assets.automation.dead_runs import report_dead_runs
@@ -102,9 +108,9 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
 
 def _registry(settings: "Settings") -> "ModelRegistry":
     from trending_assets.storage.home import Home
-    from trending_assets.storage.registry import ModelRegistry
+    from trending_assets.storage.registry import open_registry
 
-    return ModelRegistry(Home(settings.home).registry)
+    return open_registry(Home(settings.home), settings.registry)
 
 
 @app.command()
@@ -127,7 +133,7 @@ def demo(
         land_sample(pipeline, console, full=settings.full_sample)
     console.print(f"the job took {time.monotonic() - began:.0f} s")
     with _servers(settings, host, ui_port, api_port) if serve else contextlib.nullcontext((None, None)) as urls:
-        say_what_next(settings.home, console, *urls)
+        say_what_next(settings.home, _registry(settings), console, *urls)
         if serve:
             _wait()
 
@@ -143,7 +149,7 @@ def dev(host: Host = "127.0.0.1", port: Annotated[int, typer.Option(help="Anothe
     home, port = Home(settings.home), free_port(host, port)
     log = home.folder / "logs" / "dagster.log"
     dagster_home = prepare_dagster_home(home)
-    environment = {"DAGSTER_HOME": str(dagster_home), "TRENDING_HOME": str(home.folder)}
+    environment = {"DAGSTER_HOME": str(dagster_home), **_place(settings)}
     with server(dagster_command(dagster_home / "workspace.yaml", host, port), log, environment) as process:
         wait_until_answers(f"http://{host}:{port}/server_info", process, log)
         console.print(f"Dagster UI: http://{host}:{port}  (log: {log}; Ctrl-C ends it)", soft_wrap=True)
@@ -163,7 +169,7 @@ def serve(
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = ServingSettings(**given)  # type: ignore[arg-type]
-    os.environ |= {"TRENDING_HOME": str(settings.home), "TRENDING_HOST": settings.host}
+    os.environ |= _place(settings) | {"TRENDING_HOST": settings.host}
     uvicorn.run(
         "serving.app:create_app",
         factory=True,
@@ -185,7 +191,7 @@ def _servers(settings: "Settings", host: str, ui_port: int, api_port: int) -> It
     dagster_home = prepare_dagster_home(home)
     environment = {
         "DAGSTER_HOME": str(dagster_home),
-        "TRENDING_HOME": str(home.folder),
+        **_place(settings),
         "TRENDING_FULL_SAMPLE": str(settings.full_sample).lower(),
         "TRENDING_HOST": host,
     }
@@ -273,7 +279,7 @@ def train(
         settings = settings.model_copy(update={"bert_minutes": minutes})
     with _pipeline(settings) as pipeline:
         pipeline.train(name)
-        say_scores(pipeline.folder, console)
+        say_scores(pipeline.folder, _registry(settings), console)
 
 
 @app.command()
@@ -309,9 +315,8 @@ def predict(
     """Predicts the genres of the titles in a file with the champion."""
     from serving.batch import predict_rows
     from trending_assets.predictions import titles_in
-    from trending_assets.storage.home import Home
 
-    count, model = predict_rows(Home(_settings().home), titles_in(source, mapping), target)
+    count, model = predict_rows(_registry(_settings()), titles_in(source, mapping), target)
     console.print(f"{count} predictions by {model} written to {target}")
 
 
@@ -326,7 +331,8 @@ def sql(
     from trending_assets.storage.home import Home
     from trending_assets.storage.query import connect, query
 
-    with connect(Home(_settings().home)) as connection:
+    settings = _settings()
+    with connect(Home(settings.home), _registry(settings)) as connection:
         result = query(connection, select)
         if output == "table":
             sys.stdout.write(f"{result}\n")

@@ -60,9 +60,11 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
     settings = Settings()
     switched_on = [source_named(name, sources).name for name in settings.source_names]
     resources: dict[str, object] = {
-        # A URL may hold a password, and what configures a resource is shown to people.
         "home": HomeResource(
-            folder=str(settings.home), raw_store_url=dg.EnvVar("TRENDING_RAW_STORE") if settings.raw_store else ""
+            folder=str(settings.home),
+            registry_place=settings.registry or "",
+            # A URL may hold a password, and what configures a resource is shown to people.
+            raw_store_url=dg.EnvVar("TRENDING_RAW_STORE") if settings.raw_store else "",
         ),
         "gate": GateResource(require_approval=settings.require_approval),
         "training": TrainingResource(

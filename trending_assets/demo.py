@@ -43,9 +43,9 @@ def land_sample(pipeline: Pipeline, console: Console, *, full: bool) -> None:
         console.print("nothing has changed since the last training")
 
 
-def say_what_next(folder: Path, console: Console, ui: str | None, api: str | None) -> None:
+def say_what_next(folder: Path, registry: ModelRegistry, console: Console, ui: str | None, api: str | None) -> None:
     """Prints the result, where to look first, and how to land the next day."""
-    say_scores(folder, console)
+    say_scores(folder, registry, console)
     home = Home(folder)
     lake = Lake(home.lake)
     reports = sorted((home.reports / "feature_drift").glob("*.html"))
@@ -68,10 +68,9 @@ def say_what_next(folder: Path, console: Console, ui: str | None, api: str | Non
         console.print("\nCtrl-C ends both servers")
 
 
-def say_scores(folder: Path, console: Console) -> None:
+def say_scores(folder: Path, registry: ModelRegistry, console: Console) -> None:
     """Prints how every model does on the test titles, which is the champion, and what the gate last decided."""
-    home = Home(folder)
-    registry, lake = ModelRegistry(home.registry), Lake(home.lake)
+    lake = Lake(Home(folder).lake)
     champion = registry.aliases().get("champion")
     scores = lake.read("genre_evaluation").to_pylist()
     console.print("\nmacro-F1 and micro-F1 on the test titles:")

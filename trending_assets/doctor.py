@@ -12,7 +12,7 @@ from trending_assets.resources.sources import options_of
 from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
-from trending_assets.storage.registry import ModelRegistry
+from trending_assets.storage.registry import open_registry
 
 _PACKAGES = (
     "dagster", "dagster-webserver", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "feast", "pyarrow", "pandas",
@@ -41,7 +41,6 @@ def _installed(package: str) -> str:
 
 def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
     days = Lake(home.lake).days("parsed/sample")
-    champion = ModelRegistry(home.registry).aliases().get("champion")
     cached = [wheel for wheel in WHEELS if (home.downloads / wheel.filename).is_file()]
     landed = f"{len(days)} days landed, newest {days[-1]}" if days else "nothing has landed"
     online = home.feast / "online_store.db"
@@ -53,7 +52,7 @@ def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
         ("dagster storage", "local", f"SQLite in {home.dagster}"),
         ("feast registry", "local" if (home.feast / "registry.db").is_file() else "off", f"file in {home.feast}"),
         ("feast online store", "local" if online.is_file() else "off", f"SQLite: {online}"),
-        ("model registry", "local", f"champion {champion}" if champion else "no champion yet: run `trending demo`"),
+        ("model registry", *_model_registry(home, settings)),
         ("encoder", *_encoder()),
         ("fine-tuning", *_fine_tuning(settings)),
         ("weights & biases", "off", "training is tracked by the registry's manifests alone"),
@@ -65,6 +64,19 @@ def _raw_documents(settings: Settings) -> tuple[str, str]:
     kept = f"live sources' are kept {f'{most} days' if most else 'as long as their terms allow'}"
     # The URL may hold a password.
     return ("live", f"MongoDB, by TRENDING_RAW_STORE; {kept}") if settings.raw_store else ("local", f"the lake; {kept}")
+
+
+def _model_registry(home: Home, settings: Settings) -> tuple[str, str]:
+    registry = open_registry(home, settings.registry)
+    in_bucket = registry.uri.startswith("s3://")
+    told = f"{registry.uri}, by TRENDING_REGISTRY" if settings.registry else registry.uri
+    try:
+        champion = registry.aliases().get("champion")
+    except OSError as error:
+        # Its message may be long, and says which endpoint was asked; the name of the fault is enough to go on.
+        return "off", f"{told}: cannot be read ({type(error.__cause__ or error).__name__}); see the AWS environment"
+    said = f"champion {champion}" if champion else "no champion yet: run `trending demo`"
+    return "live" if in_bucket else "local", f"{told}: {said}"
 
 
 def _live_sources(settings: Settings) -> tuple[str, str]:

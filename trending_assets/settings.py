@@ -11,6 +11,8 @@ class Settings(BaseSettings):
 
     Attributes:
         home: the folder under which everything lives: lake, registry, online store, Dagster home.
+        registry: where the model registry is: a folder, or ``s3://bucket/prefix`` with the keys and the endpoint of the
+            AWS environment; ``registry`` in the home where it is not set.
         full_sample: take the sample's films that have neither id nor year too.
         sources: names of the sources that the job ``ingest`` and backfills land, separated by commas; any other
             lands when it is asked for.
@@ -30,6 +32,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRENDING_", extra="ignore")
 
     home: Path = Path(".trending")
+    registry: str | None = None
     full_sample: bool = False
     sources: str = "sample"
     raw_store: str | None = None
@@ -45,6 +48,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("registry")
+    @classmethod
+    def _absolute_unless_a_url(cls, registry: str | None) -> str | None:
+        return registry if not registry or "://" in registry else str(Path(registry).expanduser().absolute())
 
     @property
     def source_names(self) -> list[str]:

@@ -10,7 +10,8 @@ from serving.deps import State
 from serving.observability import log
 from serving.problems import problem_responses
 from serving.schemas import ModelName, ModelPage, ModelsQuery, ModelVersion
-from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, TamperedModelError
+from trending_assets.storage.model_files import TamperedModelError
+from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry
 
 router = APIRouter(tags=["models"])
 

@@ -10,7 +10,7 @@ from trending_assets.domain.text.personal import pseudonym
 from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.raw_documents import RawStore, open_raw_store
-from trending_assets.storage.registry import ModelRegistry
+from trending_assets.storage.registry import ModelRegistry, open_registry
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -21,10 +21,12 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
 
     Attributes:
         folder: the home, an absolute path.
+        registry_place: where the model registry is: a folder or ``s3://bucket/prefix``; in the home where empty.
         raw_store_url: MongoDB's URL, where raw documents are kept there; empty where they are kept in the lake.
     """
 
     folder: str
+    registry_place: str = ""
     raw_store_url: str = ""
 
     @property
@@ -44,7 +46,7 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     @property
     def registry(self) -> ModelRegistry:
         """The model registry."""
-        return ModelRegistry(self.paths.registry)
+        return open_registry(self.paths, self.registry_place)
 
     def pseudonyms(self) -> Callable[[str, str], str]:
         """Author and source → what stands for the author after parsing; made with the key of this home."""

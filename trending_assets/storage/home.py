@@ -24,8 +24,13 @@ class Home:
 
     @property
     def registry(self) -> Path:
-        """The model registry."""
+        """The model registry, unless the settings say another place."""
         return self.folder / "registry"
+
+    @property
+    def model_cache(self) -> Path:
+        """Files of models out of a registry that is in a bucket."""
+        return self.folder / "model_cache"
 
     @property
     def feast(self) -> Path:

@@ -20,7 +20,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trending_assets.storage.objects import FolderObjects, Objects, S3Objects
+from trending_assets.storage.objects import FolderObjects, Objects
+from trending_assets.storage.s3_objects import S3Objects
 
 _FINGERPRINT = b"trending.fingerprint"
 

@@ -4,28 +4,14 @@ A key is a path with ``/`` between its parts. A reader sees one version of an ob
 last, however often it is replaced meanwhile; a writer that fails or is killed leaves the version that was there.
 """
 
-import contextlib
-import re
-import shutil
-import tempfile
-import uuid
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from fnmatch import fnmatchcase
-from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
-from trending_assets.storage.atomic import replacing, swap_in
-
-if TYPE_CHECKING:
-    from pyarrow.fs import S3FileSystem
-
-_S3_URL = re.compile(r"s3://(?P<path>[a-z0-9][a-z0-9.-]*[a-z0-9](?:/[^/?#]+)*)/?")
-_READ_ATTEMPTS = 20
-_CHUNK_BYTES = 1 << 20
+from trending_assets.storage.atomic import creating_folder, exclusively, replacing, swap_in, write_bytes
 
 
 class InvalidUrlError(ValueError):
@@ -34,6 +20,10 @@ class InvalidUrlError(ValueError):
 
 class ReplacedWhileReadError(OSError):
     """An object was replaced at every attempt to read it."""
+
+
+class TooManyWritersError(OSError):
+    """Others changed an object at every attempt to change it."""
 
 
 class Objects(Protocol):
@@ -45,6 +35,9 @@ class Objects(Protocol):
     def matching(self, pattern: str) -> list[str]:
         """The keys that match a pattern, in order; ``*`` stands for anything within one part of a key."""
 
+    def below(self, prefix: str) -> list[str]:
+        """The keys of all that begin with ``prefix/``, in order; of a folder, links too."""
+
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
 
@@ -53,6 +46,46 @@ class Objects(Protocol):
 
         Raises:
             FileNotFoundError: there is no such object.
+        """
+
+    def read(self, key: str) -> bytes:
+        """One version of a small object, whole, as quickly as can be.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+
+    def create(self, key: str, content: bytes) -> None:
+        """Writes an object that must not be there yet.
+
+        Raises:
+            FileExistsError: it is there; it stays as it is.
+        """
+
+    def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        """Changes an object, with no other change in between.
+
+        Args:
+            key: the object's.
+            change: what it holds, or None where there is none → what it is to hold, or None to leave it; asked
+                again where another writer came first.
+
+        Raises:
+            TooManyWritersError: another writer came first every time.
+        """
+
+    def creating(self, prefix: str, last: str) -> AbstractContextManager[Path]:
+        """A local folder to fill; its files become the objects below ``prefix`` when the block ends, all or nothing.
+
+        Whoever takes them to be there only where ``last`` is sees none of them or all. Of several writers one wins,
+        whole; where one is killed the next completes its work, or begins anew.
+
+        Args:
+            prefix: where they belong.
+            last: the name of the file that comes last.
+
+        Raises:
+            FileExistsError: another writer's are there.
         """
 
     def replacing(self, key: str) -> AbstractContextManager[Path]:
@@ -89,6 +122,11 @@ class FolderObjects:
         """The keys that match a pattern, in order."""
         return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern))
 
+    def below(self, prefix: str) -> list[str]:
+        """The keys of all files and links in a folder, in order."""
+        found = (path for path in (self.root / prefix).rglob("*") if path.is_symlink() or not path.is_dir())
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
         return (self.root / key).is_file()
@@ -96,6 +134,36 @@ class FolderObjects:
     def open(self, key: str) -> pa.NativeFile:
         """One version of an object: an open file stays what it was when another one takes its place."""
         return pa.OSFile(self.uri(key))
+
+    def read(self, key: str) -> bytes:
+        """One version of an object."""
+        return (self.root / key).read_bytes()
+
+    def create(self, key: str, content: bytes) -> None:
+        """Writes an object that must not be there yet.
+
+        Raises:
+            FileExistsError: it is there.
+        """
+        with exclusively(self.staging / "create.lock"):
+            if self.exists(key):
+                raise FileExistsError(f"{self.uri(key)} is there already")
+            write_bytes(self.root / key, content, self.staging)
+
+    def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        """Changes an object while holding its lock."""
+        with exclusively((self.staging / key).with_suffix(".lock")):
+            content = change(self.read(key) if self.exists(key) else None)
+            if content is not None:
+                write_bytes(self.root / key, content, self.staging)
+
+    def creating(self, prefix: str, last: str) -> AbstractContextManager[Path]:  # noqa: ARG002 - all come at once
+        """A folder to fill; it is moved to its place in one step.
+
+        Raises:
+            FileExistsError: the place is taken.
+        """
+        return creating_folder(self.root / prefix, self.staging)
 
     def replacing(self, key: str) -> AbstractContextManager[Path]:
         """A path to write to; its file becomes the object when the block ends without an exception."""
@@ -108,107 +176,3 @@ class FolderObjects:
     def delete(self, key: str) -> None:
         """Removes an object; its folder stays, since a writer may just be about to use it."""
         (self.root / key).unlink()
-
-
-class S3Objects:
-    """Objects in an S3 bucket, under a prefix.
-
-    Keys, region and endpoint are those of the AWS environment (``AWS_ACCESS_KEY_ID``, ``AWS_PROFILE``, an instance's
-    role, ``AWS_REGION``, ``AWS_ENDPOINT_URL``), looked up when the bucket is first used.
-    """
-
-    def __init__(self, url: str) -> None:
-        """The objects under ``s3://bucket`` or ``s3://bucket/prefix``.
-
-        Raises:
-            InvalidUrlError: it is no such URL. Keys have no place in it: it is shown in errors and in the UI.
-        """
-        found = _S3_URL.fullmatch(url)
-        if found is None:
-            # The URL itself is not repeated, since it may hold a key.
-            raise InvalidUrlError("a lake is a folder or s3://bucket/prefix, without keys or options")
-        self._root = found["path"]
-
-    @cached_property
-    def _s3(self) -> "S3FileSystem":
-        from pyarrow.fs import S3FileSystem
-
-        # Not the constructor: it does not look at AWS_ENDPOINT_URL.
-        return S3FileSystem.from_uri(f"s3://{self._root}")[0]
-
-    def _path(self, key: str) -> str:
-        return f"{self._root}/{key}"
-
-    def uri(self, key: str) -> str:
-        """The URL of an object."""
-        return f"s3://{self._path(key)}"
-
-    def matching(self, pattern: str) -> list[str]:
-        """The keys that match a pattern, in order."""
-        from pyarrow.fs import FileSelector, FileType
-
-        parts = pattern.split("/")
-        wild = next(number for number, part in enumerate(parts) if "*" in part)
-        selector = FileSelector(self._path("/".join(parts[:wild])).rstrip("/"), allow_not_found=True, recursive=True)
-        keys = [
-            PurePosixPath(info.path).relative_to(self._root)
-            for info in self._s3.get_file_info(selector)
-            if info.type == FileType.File
-        ]
-        return sorted(
-            key.as_posix() for key in keys if len(key.parts) == len(parts) and all(map(fnmatchcase, key.parts, parts))
-        )
-
-    def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
-        from pyarrow.fs import FileType
-
-        return bool(self._s3.get_file_info(self._path(key)).type == FileType.File)
-
-    def open(self, key: str) -> pa.NativeFile:
-        """One version of an object, read whole: parts that are asked for one by one can be of two versions.
-
-        Raises:
-            FileNotFoundError: there is no such object.
-            ReplacedWhileReadError: it was replaced at each of 20 attempts.
-        """
-        file = self._s3.open_input_file(self._path(key))
-        for _ in range(_READ_ATTEMPTS):
-            content = file.read_buffer()
-            again = self._s3.open_input_file(self._path(key))
-            # The size is asked for before the content. Where the object was replaced by a longer one in between, only
-            # its beginning was read.
-            if again.metadata() == file.metadata() and content.size == file.size():
-                return pa.BufferReader(content)
-            file = again
-        raise ReplacedWhileReadError(f"{self.uri(key)} was replaced at each of {_READ_ATTEMPTS} attempts to read it")
-
-    @contextmanager
-    def replacing(self, key: str) -> Iterator[Path]:
-        """A path to write to; its file becomes the object when the block ends without an exception."""
-        with tempfile.TemporaryDirectory(prefix="trending-") as folder:
-            staged = Path(folder) / PurePosixPath(key).name
-            yield staged
-            self.put(staged, key)
-
-    def put(self, staged: Path, key: str) -> None:
-        """Uploads a finished file beside its place, has the server copy it there in one step, and removes it."""
-        # Not straight to its place: an upload that an exception breaks off is completed with what it has so far, and
-        # may be empty, when its stream is dropped.
-        beside = self._path(f".staging/{uuid.uuid4().hex}")
-        try:
-            with staged.open("rb") as file, self._s3.open_output_stream(beside) as stream:
-                shutil.copyfileobj(file, stream, _CHUNK_BYTES)
-            self._s3.copy_file(beside, self._path(key))
-        finally:
-            with contextlib.suppress(OSError):
-                self._s3.delete_file(beside)
-        staged.unlink()
-
-    def delete(self, key: str) -> None:
-        """Removes an object.
-
-        Raises:
-            FileNotFoundError: there is no such object.
-        """
-        self._s3.delete_file(self._path(key))

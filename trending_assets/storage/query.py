@@ -11,13 +11,20 @@ from trending_assets.storage.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
+    from trending_assets.storage.registry import ModelRegistry
+
 
 class NotAQueryError(ValueError):
     """The text is not one SELECT statement."""
 
 
-def connect(home: Home) -> "duckdb.DuckDBPyConnection":
-    """A connection that sees each table of the lake as a view: ``raw/sample`` is ``raw_sample``."""
+def connect(home: Home, registry: "ModelRegistry | None" = None) -> "duckdb.DuckDBPyConnection":
+    """A connection that sees each table of the lake as a view: ``raw/sample`` is ``raw_sample``.
+
+    Args:
+        home: where the lake is.
+        registry: the decisions that it holds, if any, are the table ``gate_decisions``.
+    """
     import duckdb
 
     lake = Lake(home.lake)
@@ -32,9 +39,8 @@ def connect(home: Home) -> "duckdb.DuckDBPyConnection":
         # A folder above the lake may be named like a partition too: its name is no column.
         above = [part.partition("=")[0] for part in lake.root.parts if daily and "=" in part]
         relation.project(f"* exclude ({', '.join(above)})" if above else "*").create_view(table.replace("/", "_"))
-    decisions = sorted((home.registry / "decisions").glob("*.json"))
-    if decisions:
-        rows = [json.loads(path.read_bytes()) for path in decisions]
+    rows = registry.decisions() if registry else []
+    if rows:
         connection.execute("create table gate_decisions (id varchar, candidate varchar, champion_before varchar, "
                            "promoted boolean, reasons varchar[], numbers json, run_id varchar)")  # fmt: skip
         columns = ("id", "candidate", "champion_before", "promoted", "reasons", "numbers", "run_id")

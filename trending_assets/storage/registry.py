@@ -1,15 +1,14 @@
 """The model registry: folders of models that never change, and one small file that says which of them serves.
 
 ``<root>/<model>/<version>/`` holds a model's files and its ``manifest.json``; ``aliases.json`` names the
-champion, the challenger and the previous champion; ``decisions/`` keeps each decision of the gate. Everything
-is written beside its place and swapped in, so a reader sees the old state or the new one.
+champion, the challenger and the previous champion; ``decisions/`` keeps each decision of the gate. The root is a
+folder or a place in an S3 bucket, and both hold the same. Everything is written beside its place and swapped in, a
+version's manifest last, so a reader sees the old state or the new one.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,20 +18,18 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from trending_assets.domain.genres.models import ModelFileError, load_model
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.ids import uuid7
-from trending_assets.storage.atomic import creating_folder, exclusively, write_bytes
+from trending_assets.storage.home import Home
+from trending_assets.storage.model_files import MANIFEST, TamperedModelError, sha256_of, verified_files
+from trending_assets.storage.objects import FolderObjects, InvalidUrlError, Objects
+from trending_assets.storage.s3_objects import S3Objects
 
-ALIASES: tuple[str, ...] = ("champion", "challenger", "previous")
-_MANIFEST = "manifest.json"
+_ALIASES = "aliases.json"
 _DECISIONS = "decisions"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class UnknownModelError(LookupError):
     """The registry holds no such model version."""
-
-
-class TamperedModelError(RuntimeError):
-    """A registered model's files are not those that were registered."""
 
 
 class NoPreviousModelError(LookupError):
@@ -125,42 +122,44 @@ class Manifest(BaseModel):
         return ModelRef(self.model, self.version)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
-def _relative_files(folder: Path) -> dict[str, Path]:
-    """Relative path → path of whatever in ``folder`` is not a folder, its manifest left out."""
-    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
-    return {
-        name: path for name, path in found.items() if name != _MANIFEST and (path.is_symlink() or not path.is_dir())
-    }
+def _with_champion(aliases: Mapping[str, ModelRef], ref: ModelRef) -> dict[str, ModelRef]:
+    """The same with another champion, who challenges nobody any more."""
+    return {alias: held for alias, held in aliases.items() if (alias, held) != ("challenger", ref)} | {"champion": ref}
+
+
+def _parsed_aliases(content: bytes) -> dict[str, ModelRef]:
+    return {alias: ModelRef.parse(text) for alias, text in cast("dict[str, str]", json.loads(content)).items()}
 
 
 class ModelRegistry:
-    """The registry under one folder."""
+    """The registry in one folder, or at one place in a bucket."""
 
-    def __init__(self, root: Path) -> None:
-        """The registry at ``root``; nothing is created until something is written."""
-        self.root = root
+    def __init__(self, objects: Objects, cache: Path) -> None:
+        """The registry in ``objects``; nothing is created until something is written.
+
+        Args:
+            objects: what it consists of.
+            cache: folder for the files of models where the objects are not local files.
+        """
+        self._objects = objects
+        self._cache = cache
 
     @property
-    def staging(self) -> Path:
-        """Where files are written before they are swapped in; no reader looks into it."""
-        return self.root / ".staging"
+    def uri(self) -> str:
+        """Where it is: a path, or a URL without secrets."""
+        return self._objects.uri("").rstrip("/")
 
-    def folder(self, ref: ModelRef) -> Path:
-        """The folder of a version, whether it exists or not."""
-        return self.root / ref.model / ref.version
+    def uri_of(self, ref: ModelRef) -> str:
+        """Where a version is, whether it exists or not."""
+        return self._objects.uri(str(ref))
 
     def exists(self, ref: ModelRef) -> bool:
         """Whether a version is registered."""
-        return (self.folder(ref) / _MANIFEST).is_file()
+        return self._objects.exists(f"{ref}/{MANIFEST}")
 
     def register(self, ref: ModelRef, manifest_fields: Mapping[str, Any], save: Callable[[Path], None]) -> Manifest:
         """Adds a version, all or nothing; one that is there already is left as it is.
@@ -181,16 +180,15 @@ class ModelRegistry:
             return self.manifest(ref)
         draft = Manifest(model=ref.model, version=ref.version, files={}, **manifest_fields)
         try:
-            with creating_folder(self.folder(ref), self.staging) as folder:
+            with self._objects.creating(str(ref), last=MANIFEST) as folder:
                 save(folder)
-                files = _relative_files(folder)
-                if not files or (folder / _MANIFEST).exists() or any(path.is_symlink() for path in files.values()):
-                    raise ModelFileError(f"{ref}: a model saves at least one plain file, and no {_MANIFEST}")
-                hashes = {name: _sha256(path) for name, path in files.items()}
-                manifest = draft.model_copy(update={"files": hashes})
-                (folder / _MANIFEST).write_bytes(_json_bytes(manifest.model_dump(mode="json")))
+                names = FolderObjects(folder).below("")
+                if not names or MANIFEST in names or any((folder / name).is_symlink() for name in names):
+                    raise ModelFileError(f"{ref}: a model saves at least one plain file, and no {MANIFEST}")
+                manifest = draft.model_copy(update={"files": {name: sha256_of(folder / name) for name in names}})
+                (folder / MANIFEST).write_bytes(_json_bytes(manifest.model_dump(mode="json")))
         except OSError:
-            # Another process registered it first: its folder cannot be replaced, and need not be.
+            # Another process registered it first: its version cannot be replaced, and need not be.
             if not self.exists(ref):
                 raise
         return self.manifest(ref)
@@ -202,89 +200,80 @@ class ModelRegistry:
             UnknownModelError: it is not registered.
             TamperedModelError: its manifest cannot be read, or is another version's.
         """
-        path = self.folder(ref) / _MANIFEST
+        key = f"{ref}/{MANIFEST}"
         try:
-            content = path.read_bytes()
+            content = self._objects.read(key)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise UnknownModelError(f"{ref} is not registered under {self.root}") from error
+            raise UnknownModelError(f"{ref} is not registered under {self.uri}") from error
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
-            raise TamperedModelError(f"{ref}: {path} is not a manifest") from error
+            raise TamperedModelError(f"{ref}: {self._objects.uri(key)} is not a manifest") from error
         if manifest.ref != ref:
-            raise TamperedModelError(f"{ref}: {path} is the manifest of {manifest.ref}")
+            raise TamperedModelError(f"{ref}: {self._objects.uri(key)} is the manifest of {manifest.ref}")
         return manifest
 
     def verified(self, ref: ModelRef) -> Path:
-        """The folder of a version, after comparing each of its files with the manifest.
+        """A local folder with the files of a version, after comparing each of them with the manifest.
+
+        Where the registry is not a folder they are fetched first, unless they were before; the manifest is not among
+        them.
 
         Raises:
             UnknownModelError: it is not registered.
             TamperedModelError: a file is missing, changed, a link, or not in the manifest.
         """
-        manifest, folder = self.manifest(ref), self.folder(ref)
-        files = _relative_files(folder)
-        for name in sorted(files.keys() | manifest.files.keys()):
-            if name not in files:
-                raise TamperedModelError(f"{ref}: {name} is missing")
-            if name not in manifest.files:
-                raise TamperedModelError(f"{ref}: {name} is not in the manifest")
-            if files[name].is_symlink() or _sha256(files[name]) != manifest.files[name]:
-                raise TamperedModelError(f"{ref}: {name} is not the file that was registered")
-        return folder
+        return verified_files(self._objects, self._cache, str(ref), self.manifest(ref).files)
 
     def size(self, ref: ModelRef) -> int:
-        """Bytes of a version's files, its manifest left out."""
-        return sum(path.stat().st_size for path in _relative_files(self.folder(ref)).values())
+        """Bytes of a version's files, its manifest left out; they are verified like those of :meth:`verified`."""
+        folder = self.verified(ref)
+        return sum((folder / name).stat().st_size for name in self.manifest(ref).files)
 
     def models(self) -> list[str]:
         """Names of the models that have a version, in order."""
-        return sorted({path.parent.parent.name for path in self._manifests("*")})
+        return sorted({ref.model for ref in self._refs("*")})
 
     def versions(self, model: str) -> list[str]:
         """Versions of a model, oldest first; empty where it has none."""
-        found = [self.manifest(ModelRef(model, path.parent.name)) for path in self._manifests(model)]
+        found = [self.manifest(ref) for ref in self._refs(model)]
         return [manifest.version for manifest in sorted(found, key=lambda m: (m.trained_at, m.version))]
 
-    def _manifests(self, model: str) -> list[Path]:
-        found = self.root.glob(f"{model}/*/{_MANIFEST}")
-        return [path for path in found if not path.relative_to(self.root).parts[0].startswith(".")]
+    def _refs(self, model: str) -> list[ModelRef]:
+        found = self._objects.matching(f"{model}/*/{MANIFEST}")
+        return [ModelRef.parse(key.removesuffix(f"/{MANIFEST}")) for key in found if not key.startswith(".")]
 
     def aliases(self) -> dict[str, ModelRef]:
         """Alias → version, for whichever of champion, challenger and previous are set."""
-        path = self.root / "aliases.json"
-        if not path.is_file():
+        try:
+            return _parsed_aliases(self._objects.read(_ALIASES))
+        except FileNotFoundError:
             return {}
-        stored = cast("dict[str, str]", json.loads(path.read_bytes()))
-        return {alias: ModelRef.parse(text) for alias, text in stored.items()}
 
-    def set_aliases(self, aliases: Mapping[str, ModelRef]) -> None:
-        """Replaces all aliases in one step.
-
-        Args:
-            aliases: alias → version; an alias that is not named is unset.
+    def challenge(self, ref: ModelRef) -> None:
+        """Makes a version the challenger.
 
         Raises:
-            ValueError: there is no such alias.
-            UnknownModelError: a version is not registered.
+            UnknownModelError: it is not registered.
+            TooManyWritersError: others changed the aliases every time.
         """
-        with self._locked():
-            self._write_aliases(aliases)
+        self._update_aliases(lambda aliases: aliases | {"challenger": ref})
 
     def promote(self, ref: ModelRef) -> None:
         """Makes a version the champion, and the champion the previous one; nothing where it is already.
 
         Raises:
             UnknownModelError: it is not registered.
+            TooManyWritersError: others changed the aliases every time.
         """
-        with self._locked():
-            aliases = self.aliases()
+
+        def promoted(aliases: dict[str, ModelRef]) -> dict[str, ModelRef]:
             champion = aliases.get("champion")
             if champion == ref:
-                return
-            if champion is not None:
-                aliases["previous"] = champion
-            self._make_champion(aliases, ref)
+                return aliases
+            return _with_champion(aliases | ({"previous": champion} if champion else {}), ref)
+
+        self._update_aliases(promoted)
 
     def promote_by_hand(self, ref: ModelRef) -> None:
         """Promotes a version because a person said so, and keeps that as a decision.
@@ -332,35 +321,33 @@ class ModelRegistry:
 
         Raises:
             NoPreviousModelError: there is no previous one.
+            TooManyWritersError: others changed the aliases every time.
         """
-        with self._locked():
-            aliases = self.aliases()
-            previous = aliases.pop("previous", None)
-            if previous is None:
-                raise NoPreviousModelError(f"no previous champion is known under {self.root}")
-            if "champion" in aliases:
-                aliases["previous"] = aliases["champion"]
-            self._make_champion(aliases, previous)
-            return previous
 
-    def _make_champion(self, aliases: dict[str, ModelRef], ref: ModelRef) -> None:
-        aliases["champion"] = ref
-        if aliases.get("challenger") == ref:
-            del aliases["challenger"]
-        self._write_aliases(aliases)
+        def swapped(aliases: dict[str, ModelRef]) -> dict[str, ModelRef]:
+            if "previous" not in aliases:
+                raise NoPreviousModelError(f"no previous champion is known under {self.uri}")
+            left = {alias: ref for alias, ref in aliases.items() if alias != "previous"}
+            before = {"previous": left["champion"]} if "champion" in left else {}
+            return _with_champion(left | before, aliases["previous"])
 
-    def _write_aliases(self, aliases: Mapping[str, ModelRef]) -> None:
-        for alias, ref in aliases.items():
-            if alias not in ALIASES:
-                raise ValueError(f"{alias!r} is no alias; there are {', '.join(ALIASES)}")
-            if not self.exists(ref):
-                raise UnknownModelError(f"{ref} is not registered under {self.root}")
-        content = _json_bytes({alias: str(ref) for alias, ref in aliases.items()})
-        write_bytes(self.root / "aliases.json", content, self.staging)
+        return self._update_aliases(swapped)["champion"]
 
-    def _locked(self) -> AbstractContextManager[None]:
-        """Holds the registry's lock: between reading and writing the aliases no other process does."""
-        return exclusively(self.staging / "aliases.lock")
+    def _update_aliases(self, change: Callable[[dict[str, ModelRef]], dict[str, ModelRef]]) -> dict[str, ModelRef]:
+        """Makes the aliases what ``change`` makes of them, with no other change in between, and returns them."""
+        changed: dict[str, ModelRef] = {}
+
+        def content(held: bytes | None) -> bytes | None:
+            nonlocal changed
+            before = _parsed_aliases(held) if held is not None else {}
+            changed = change(before)
+            for ref in changed.values():
+                if not self.exists(ref):
+                    raise UnknownModelError(f"{ref} is not registered under {self.uri}")
+            return None if changed == before else _json_bytes({alias: str(ref) for alias, ref in changed.items()})
+
+        self._objects.update(_ALIASES, content)
+        return changed
 
     def record_decision(self, decision: Mapping[str, Any]) -> str:
         """Keeps a decision of the gate for good.
@@ -378,13 +365,31 @@ class ModelRegistry:
             raise ValueError("a decision gets its id when it is recorded")
         decision_id = uuid7()
         content = _json_bytes({"id": decision_id, **decision})
-        write_bytes(self.root / _DECISIONS / f"{decision_id}.json", content, self.staging)
+        self._objects.create(f"{_DECISIONS}/{decision_id}.json", content)
         return decision_id
 
     def decisions(self) -> list[dict[str, Any]]:
         """All decisions, oldest first, each with its ``id``."""
-        paths = sorted((self.root / _DECISIONS).glob("*.json"))
-        return [cast("dict[str, Any]", json.loads(path.read_bytes())) for path in paths]
+        keys = self._objects.matching(f"{_DECISIONS}/*.json")
+        return [cast("dict[str, Any]", json.loads(self._objects.read(key))) for key in keys]
+
+
+def open_registry(home: Home, place: str | None) -> ModelRegistry:
+    """The registry of a home.
+
+    Args:
+        home: where files of models are cached, and where the registry is unless ``place`` says otherwise.
+        place: a folder or ``s3://bucket/prefix``; ``registry`` in the home where None or empty.
+
+    Raises:
+        InvalidUrlError: it is another URL, or one with keys or options in it.
+    """
+    if not place or "://" not in place:
+        return ModelRegistry(FolderObjects(Path(place) if place else home.registry), home.model_cache)
+    try:
+        return ModelRegistry(S3Objects(place), home.model_cache)
+    except InvalidUrlError as error:
+        raise InvalidUrlError(f"TRENDING_REGISTRY: {error}") from None
 
 
 def load_predictor(registry: ModelRegistry, ref: ModelRef) -> GenrePredictor:

@@ -10,7 +10,7 @@ from serving.predictors import Champion, ChampionLoader
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.home import Home
 from trending_assets.storage.query import connect
-from trending_assets.storage.registry import ModelRegistry
+from trending_assets.storage.registry import open_registry
 from trending_assets_tests.behaviour.plain import ADDITIONS, PLAIN
 
 NEUTRAL = "Three people meet in a town and spend a long summer there, until one of them has to leave."
@@ -18,7 +18,7 @@ NEUTRAL = "Three people meet in a town and spend a long summer there, until one 
 
 @pytest.fixture(scope="module")
 def champion(sample_home: Path) -> Champion:
-    loader = ChampionLoader(ModelRegistry(Home(sample_home).registry))
+    loader = ChampionLoader(open_registry(Home(sample_home), None))
     ref = loader.find()
     assert ref is not None
     return loader.load(ref)
@@ -26,7 +26,8 @@ def champion(sample_home: Path) -> Champion:
 
 @pytest.fixture(scope="module")
 def database(sample_home: Path) -> duckdb.DuckDBPyConnection:
-    return connect(Home(sample_home))
+    home = Home(sample_home)
+    return connect(home, open_registry(home, None))
 
 
 def by_genre(champion: Champion, features: TitleFeatures) -> dict[str, float]:

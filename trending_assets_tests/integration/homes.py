@@ -21,7 +21,7 @@ from trending_assets.storage.atomic import exclusively
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.raw_documents import LakeRawStore
-from trending_assets.storage.registry import ModelRegistry
+from trending_assets.storage.registry import ModelRegistry, open_registry
 from trending_assets_tests.integration.small_source import HISTORY, small_source
 
 
@@ -49,7 +49,7 @@ class SmallHome:
     @property
     def registry(self) -> ModelRegistry:
         """Its model registry."""
-        return ModelRegistry(Home(self.folder).registry)
+        return open_registry(Home(self.folder), None)
 
     @cached_property
     def definitions(self) -> dg.Definitions:

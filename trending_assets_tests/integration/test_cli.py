@@ -165,7 +165,7 @@ def test_what_cannot_be_trained_is_said_in_one_line(model: str, said: str, tmp_p
 def test_a_tampered_model_is_neither_shown_nor_promoted(home: SmallHome) -> None:
     champion = home.registry.aliases()["champion"]
     name = next(iter(home.registry.manifest(champion).files))
-    with (home.registry.folder(champion) / name).open("ab") as file:
+    with (home.registry.verified(champion) / name).open("ab") as file:
         file.write(b" ")
     for command in ("show", "promote"):
         assert name in failed(trending(home.folder, "models", command, str(champion)))

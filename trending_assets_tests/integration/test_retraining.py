@@ -14,6 +14,7 @@ from trending_assets.domain.genres.datasets import TRAIN, assign_split
 from trending_assets.ingest.documents import Document
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.training import TrainingResource
+from trending_assets.storage.home import Home
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import (
     DAYS,
@@ -234,8 +235,8 @@ def test_rolling_back_makes_the_previous_champion_serve_again(finished: SmallHom
 def test_what_passed_the_gate_can_be_made_to_wait_for_a_person(finished: SmallHome, tmp_path: Path) -> None:
     home = finished.copied_to(tmp_path / "home")
     # As before any model was promoted.
-    (home.registry.root / "aliases.json").unlink()
-    for decision in (home.registry.root / "decisions").iterdir():
+    (Home(home.folder).registry / "aliases.json").unlink()
+    for decision in (Home(home.folder).registry / "decisions").iterdir():
         decision.unlink()
     cautious = SmallHome(home.folder, others={"gate": GateResource(require_approval=True)})
     cautious.run("retrain", selection=["genre_champion"])

@@ -3,6 +3,7 @@ import datetime as dt
 import pytest
 from fastapi.testclient import TestClient
 
+from trending_assets.storage.home import Home
 from trending_assets_tests.serving.world import World
 
 
@@ -56,6 +57,6 @@ def test_pages(three: World, client: TestClient) -> None:
 
 
 def test_a_model_whose_manifest_cannot_be_read_is_named(three: World, client: TestClient) -> None:
-    (three.registry.root / "genre_majority" / "20250624-c" / "manifest.json").write_text("{}")
+    (Home(three.folder).registry / "genre_majority" / "20250624-c" / "manifest.json").write_text("{}")
     page = client.get("/v1/models").json()
     assert page["unreadable"] == ["genre_majority"]

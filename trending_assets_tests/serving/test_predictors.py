@@ -18,7 +18,7 @@ from serving.schemas import Instance
 from trending_assets.domain.genres.models import GenreModel
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.text.features import title_features
-from trending_assets.storage.registry import TamperedModelError
+from trending_assets.storage.model_files import TamperedModelError
 from trending_assets_tests.serving.world import ARRIVED, EmbeddingModel, FakeEncoder, FakeFeatures, World
 
 REFERENCES = {**FakeFeatures.references, "embedding": "title_embedding:embedding"}
@@ -144,7 +144,7 @@ def test_a_model_without_embeddings_loads_no_encoder(world: World) -> None:
 
 def test_a_changed_file_is_refused(world: World) -> None:
     ref = world.promote()
-    file = world.registry.folder(ref) / "model.json"
+    file = world.registry.verified(ref) / "model.json"
     file.write_text(file.read_text().replace("0.6", "0.9"))
     with pytest.raises(TamperedModelError, match=r"model\.json"):
         ChampionLoader(world.registry).load(ref)

@@ -73,7 +73,7 @@ def test_a_tampered_model_is_refused_and_the_old_one_stays(
     ready: TestClient, world: World, state: ServingState, caplog: pytest.LogCaptureFixture
 ) -> None:
     ref = world.register("20250627-bbbbbbbb")
-    (world.registry.folder(ref) / "model.json").write_text('{"genres": [], "probabilities": [], "chosen": []}')
+    (world.registry.verified(ref) / "model.json").write_text('{"genres": [], "probabilities": [], "chosen": []}')
     world.registry.promote(ref)
     state.refresh()
     assert version(ready) == "20250626-aaaaaaaa"
@@ -93,7 +93,7 @@ def test_a_tampered_first_model_leaves_the_server_not_ready(
     world: World, state: ServingState, client: TestClient
 ) -> None:
     ref = world.promote()
-    (world.registry.folder(ref) / "stray.bin").write_bytes(b"x")
+    (world.registry.verified(ref) / "stray.bin").write_bytes(b"x")
     state.refresh()
     answer = client.post("/v1/genres/predict", json=BODY)
     assert answer.status_code == 503

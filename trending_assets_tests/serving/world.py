@@ -16,7 +16,7 @@ from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, TEXT_SE
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
-from trending_assets.storage.registry import ModelRef, ModelRegistry
+from trending_assets.storage.registry import ModelRef, ModelRegistry, open_registry
 
 AS_OF = dt.date(2025, 6, 26)
 ARRIVED = dt.datetime(2025, 6, 3, tzinfo=dt.UTC)
@@ -110,10 +110,10 @@ class World:
         titles: rows of the catalogue.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, registry: ModelRegistry | None = None) -> None:
         self.folder = folder
         self.titles = [dict(row) for row in TITLES]
-        self.registry = ModelRegistry(Home(folder).registry)
+        self.registry = registry or open_registry(Home(folder), None)
         self.lake = Lake(Home(folder).lake)
 
     def land_catalog(self, titles: Sequence[Mapping[str, Any]] | None = None) -> None:

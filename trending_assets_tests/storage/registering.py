@@ -2,13 +2,18 @@
 
 import os
 import signal
+import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
-from trending_assets.storage.registry import ModelRef, ModelRegistry
+from trending_assets.storage.home import Home
+from trending_assets.storage.objects import FolderObjects, Objects
+from trending_assets.storage.registry import ModelRef, ModelRegistry, open_registry
+from trending_assets.storage.s3_objects import S3Objects
 
 REF = ModelRef("genre_logreg", "20250627-3fa9c1d2")
 
@@ -39,27 +44,64 @@ def save_files(folder: Path) -> None:
     (folder / "nested" / "words.json").write_text("[]")
 
 
-def roll_back(root: Path, times: int, barrier: Barrier, answers: "Queue[list[str]]") -> None:
-    barrier.wait(timeout=30)
-    answers.put([str(ModelRegistry(root).rollback()) for _ in range(times)])
+@dataclass(frozen=True)
+class Place:
+    """Where a registry is, and what someone who passes it by can do there.
+
+    Attributes:
+        home: the home, whose cache it uses.
+        url: of a bucket; None where it is in the home.
+    """
+
+    home: Path
+    url: str | None
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """The registry, as another process would open it."""
+        return open_registry(Home(self.home), self.url)
+
+    @property
+    def objects(self) -> Objects:
+        """What it consists of."""
+        return S3Objects(self.url) if self.url else FolderObjects(Home(self.home).registry)
+
+    def write(self, key: str, content: bytes) -> None:
+        """Writes an object, whatever is there."""
+        with tempfile.TemporaryDirectory(dir=self.home.parent) as folder:
+            staged = Path(folder) / "staged"
+            staged.write_bytes(content)
+            self.objects.put(staged, key)
 
 
-def promote(root: Path, ref: ModelRef, ready: Event) -> None:
+def roll_back(place: Place, times: int, barrier: Barrier, answers: "Queue[list[str]]") -> None:
+    registry = place.registry
+    barrier.wait(timeout=60)
+    answers.put([str(registry.rollback()) for _ in range(times)])
+
+
+def promote(place: Place, ref: ModelRef, ready: Event) -> None:
     ready.set()
-    ModelRegistry(root).promote(ref)
+    place.registry.promote(ref)
 
 
-def register_slowly(root: Path, barrier: Barrier, number: int) -> None:
+def register_slowly(place: Place, barrier: Barrier, number: int) -> None:
     def save(folder: Path) -> None:
         (folder / "weights.bin").write_bytes(bytes([number]))
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=60)
 
-    ModelRegistry(root).register(REF, fields(seed=number), save)
+    place.registry.register(REF, fields(seed=number), save)
 
 
-def register_and_die(root: Path) -> None:
+def read_weights(place: Place) -> None:
+    for _ in range(5):
+        if (place.registry.verified(REF) / "weights.bin").read_bytes() != b"weights":
+            raise AssertionError("other weights than were registered")
+
+
+def register_and_die(place: Place) -> None:
     def save(folder: Path) -> None:
         save_files(folder)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    ModelRegistry(root).register(REF, fields(), save)
+    place.registry.register(REF, fields(), save)

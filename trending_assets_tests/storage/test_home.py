@@ -8,12 +8,12 @@ import pytest
 from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
 
-_PARTS = ["lake", "registry", "feast", "dagster", "dbt", "downloads", "reports"]
+_PARTS = ["lake", "registry", "feast", "dagster", "dbt", "downloads", "reports", "model_cache"]
 
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("TRENDING_HOME", "TRENDING_FULL_SAMPLE", "TRENDING_RETRAIN_MIN_TITLES"):
+    for name in ("TRENDING_HOME", "TRENDING_REGISTRY", "TRENDING_FULL_SAMPLE", "TRENDING_RETRAIN_MIN_TITLES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -16,8 +16,8 @@ from trending_assets.storage.objects import (
     InvalidUrlError,
     Objects,
     ReplacedWhileReadError,
-    S3Objects,
 )
+from trending_assets.storage.s3_objects import S3Objects
 from trending_assets_tests.storage.servers import Relay, S3Server
 
 _KEY = "raw/sample/day=2025-06-02/part.parquet"
@@ -229,7 +229,7 @@ def test_an_object_that_is_replaced_at_every_attempt_is_not_read_for_ever(
 
 _WRITER = """
 import itertools, sys
-from trending_assets.storage.objects import S3Objects
+from trending_assets.storage.s3_objects import S3Objects
 objects = S3Objects(sys.argv[1])
 for number in itertools.count():
     with objects.replacing(sys.argv[2]) as staged:

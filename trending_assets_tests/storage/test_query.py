@@ -10,6 +10,7 @@ import pytest
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.query import NotAQueryError, connect, query
+from trending_assets.storage.registry import open_registry
 
 _DAYS = ("2025-06-02", "2025-06-03")
 
@@ -75,7 +76,8 @@ def test_the_gates_decisions_are_a_table(home: Home) -> None:
     (decisions / "1.json").write_text(json.dumps(decision))
     (decisions / "2.json").write_text(json.dumps(decision | {"id": "20250628-1", "promoted": True, "reasons": []}))
     found = query(
-        connect(home), "select promoted, len(reasons), numbers ->> 'macro_f1' from gate_decisions order by id"
+        connect(home, open_registry(home, None)),
+        "select promoted, len(reasons), numbers ->> 'macro_f1' from gate_decisions order by id",
     )
     assert found.fetchall() == [(False, 2, "0.4"), (True, 0, "0.4")]
 

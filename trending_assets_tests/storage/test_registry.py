@@ -1,6 +1,10 @@
+"""What holds of a model registry, wherever it is: in a folder and in a bucket of a real S3 server."""
+
 import json
 import multiprocessing
 import signal
+import tempfile
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +19,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from trending_assets.domain.genres.datasets import features_of, rows_of
 from trending_assets.domain.genres.models import ModelFileError, model_class
 from trending_assets.domain.genres.training import train
+from trending_assets.storage.home import Home
+from trending_assets.storage.model_files import TamperedModelError
+from trending_assets.storage.objects import FolderObjects
 from trending_assets.storage.registry import (
     ModelRef,
     ModelRegistry,
     NoPreviousModelError,
-    TamperedModelError,
     UnknownModelError,
     load_predictor,
 )
 from trending_assets_tests.domain.genres.corpus import corpus
 from trending_assets_tests.storage.registering import (
     REF,
+    Place,
     fields,
     promote,
     register_and_die,
@@ -33,15 +40,30 @@ from trending_assets_tests.storage.registering import (
     roll_back,
     save_files,
 )
+from trending_assets_tests.storage.servers import S3Server
 
 
 def _never(folder: Path) -> None:
     raise AssertionError("saved again")
 
 
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        return Place(tmp_path / "home", None)
+    server: S3Server = request.getfixturevalue("s3")
+    return Place(tmp_path / "home", server.new_root())
+
+
 @pytest.fixture
-def registry(tmp_path: Path) -> ModelRegistry:
-    return ModelRegistry(tmp_path / "registry")
+def registry(place: Place) -> ModelRegistry:
+    return place.registry
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Place:
+    """For what only a folder can hold or do."""
+    return Place(tmp_path / "home", None)
 
 
 def _register(registry: ModelRegistry, *refs: ModelRef) -> None:
@@ -49,13 +71,14 @@ def _register(registry: ModelRegistry, *refs: ModelRef) -> None:
         registry.register(ref, fields(), save_files)
 
 
-def test_a_registry_creates_nothing_until_it_is_written_to(registry: ModelRegistry) -> None:
+def test_a_registry_creates_nothing_until_it_is_written_to(registry: ModelRegistry, place: Place) -> None:
     assert registry.models() == []
     assert registry.versions("genre_logreg") == []
     assert registry.aliases() == {}
     assert registry.decisions() == []
     assert not registry.exists(REF)
-    assert not registry.root.exists()
+    assert place.objects.below("") == []
+    assert not place.home.exists()
 
 
 @pytest.mark.parametrize("text", ["genre", "a/b/c", "../x", "a/..", "/b", "a/", "decisions/x", ".staging/x", "a/b\n"])
@@ -70,14 +93,21 @@ def test_a_reference_reads_as_it_is_written() -> None:
     assert ModelRef("a", "2") < ModelRef("a", "3") < ModelRef("b", "1")
 
 
-def test_a_registered_version_is_found_again(registry: ModelRegistry) -> None:
+def test_a_registered_version_is_found_again(registry: ModelRegistry, place: Place) -> None:
     stored = registry.register(REF, fields(), save_files)
     assert stored == registry.manifest(REF)
     assert stored.ref == REF
     assert set(stored.files) == {"weights.bin", "nested/words.json"}
     assert stored.per_genre["comedy"]["recall"] is None
-    assert registry.verified(REF) == registry.root / "genre_logreg" / "20250627-3fa9c1d2"
+    folder = registry.verified(REF)
+    assert (folder / "weights.bin").read_bytes() == b"weights"
+    assert (folder / "nested" / "words.json").read_text() == "[]"
+    assert registry.size(REF) == 9
     assert registry.models() == ["genre_logreg"]
+    # Whoever looks into the folder or the bucket finds each file by its name.
+    names = ["manifest.json", "nested/words.json", "weights.bin"]
+    assert place.objects.below(str(REF)) == [f"{REF}/{name}" for name in names]
+    assert registry.uri_of(REF) == f"{registry.uri}/{REF}" == place.objects.uri(str(REF))
 
 
 def test_a_version_once_written_never_changes(registry: ModelRegistry) -> None:
@@ -92,7 +122,7 @@ def test_versions_are_listed_by_the_time_they_were_trained(registry: ModelRegist
     assert registry.versions("genre_logreg") == ["c", "a", "b"]
 
 
-def test_a_save_that_fails_leaves_nothing(registry: ModelRegistry) -> None:
+def test_a_save_that_fails_leaves_nothing(registry: ModelRegistry, place: Place) -> None:
     def broken(folder: Path) -> None:
         save_files(folder)
         raise OSError("disk full")
@@ -101,7 +131,7 @@ def test_a_save_that_fails_leaves_nothing(registry: ModelRegistry) -> None:
         registry.register(REF, fields(), broken)
     assert not registry.exists(REF)
     assert registry.models() == []
-    assert list(registry.staging.iterdir()) == []
+    assert place.objects.below("") == []
 
 
 @pytest.mark.parametrize(
@@ -140,36 +170,56 @@ def test_an_unknown_version_is_a_named_fault(registry: ModelRegistry) -> None:
             call(REF)
 
 
-def _relink(folder: Path) -> None:
-    (folder / "weights.bin").rename(folder.parent / "moved.bin")
-    (folder / "weights.bin").symlink_to(folder.parent / "moved.bin")
-
-
 @pytest.mark.parametrize(
     ("tamper", "name"),
     [
-        (lambda folder: (folder / "weights.bin").write_bytes(b"weightz"), "weights.bin"),
-        (lambda folder: (folder / "nested" / "words.json").unlink(), "nested/words.json"),
-        (lambda folder: (folder / "nested" / "more.json").write_text(""), "nested/more.json"),
-        (_relink, "weights.bin"),
-        (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json"),
+        (lambda place: place.write(f"{REF}/weights.bin", b"weightz"), "weights.bin"),
+        (lambda place: place.write(f"{REF}/weights.bin", b""), "weights.bin"),
+        (lambda place: place.objects.delete(f"{REF}/nested/words.json"), "nested/words.json"),
+        (lambda place: place.write(f"{REF}/nested/more.json", b""), "nested/more.json"),
+        (lambda place: place.write(f"{REF}/manifest.json", b"{"), "manifest.json"),
     ],
-    ids=["changed", "missing", "extra", "a link", "no manifest"],
+    ids=["changed", "emptied", "missing", "extra", "no manifest"],
 )
 def test_a_changed_version_is_refused_by_the_file(
-    registry: ModelRegistry, tamper: Callable[[Path], object], name: str
+    registry: ModelRegistry, place: Place, tamper: Callable[[Place], object], name: str
 ) -> None:
     _register(registry, REF)
-    tamper(registry.folder(REF))
+    tamper(place)
     with pytest.raises(TamperedModelError, match=name):
         registry.verified(REF)
 
 
-def test_a_version_moved_to_another_name_is_refused(registry: ModelRegistry) -> None:
+def test_a_link_is_not_the_file_that_was_registered(in_folder: Place) -> None:
+    _register(in_folder.registry, REF)
+    folder = in_folder.registry.verified(REF)
+    (folder / "weights.bin").rename(folder.parent / "moved.bin")
+    (folder / "weights.bin").symlink_to(folder.parent / "moved.bin")
+    with pytest.raises(TamperedModelError, match=r"weights\.bin"):
+        in_folder.registry.verified(REF)
+
+
+def test_another_hash_in_the_manifest_is_noticed(registry: ModelRegistry, place: Place) -> None:
     _register(registry, REF)
-    registry.folder(REF).rename(registry.root / "genre_logreg" / "other")
+    assert registry.verified(REF)
+    key = f"{REF}/manifest.json"
+    place.write(key, place.objects.read(key).replace(registry.manifest(REF).files["weights.bin"].encode(), b"0" * 64))
+    with pytest.raises(TamperedModelError, match=r"weights\.bin"):
+        registry.verified(REF)
+
+
+def test_a_manifest_under_another_name_is_refused(registry: ModelRegistry, place: Place) -> None:
+    _register(registry, REF)
+    place.write("genre_logreg/other/manifest.json", place.objects.read(f"{REF}/manifest.json"))
     with pytest.raises(TamperedModelError, match=r"genre_logreg/other.*3fa9c1d2"):
         registry.verified(ModelRef("genre_logreg", "other"))
+
+
+def test_files_without_a_manifest_are_no_version(registry: ModelRegistry, place: Place) -> None:
+    place.write(f"{REF}/weights.bin", b"weights")
+    assert registry.models() == registry.versions(REF.model) == []
+    with pytest.raises(UnknownModelError):
+        registry.verified(REF)
 
 
 _A, _B, _C = (ModelRef("genre_logreg", version) for version in "abc")
@@ -179,7 +229,8 @@ def test_a_promotion_remembers_the_champion_before(registry: ModelRegistry) -> N
     _register(registry, _A, _B)
     registry.promote(_A)
     assert registry.aliases() == {"champion": _A}
-    registry.set_aliases({**registry.aliases(), "challenger": _B})
+    registry.challenge(_B)
+    assert registry.aliases() == {"champion": _A, "challenger": _B}
     registry.promote(_B)
     assert registry.aliases() == {"champion": _B, "previous": _A}
     registry.promote(_B)
@@ -198,14 +249,27 @@ def test_a_rollback_goes_back_and_forth(registry: ModelRegistry) -> None:
     assert registry.aliases() == {"champion": _B, "previous": _A}
 
 
-def test_only_known_aliases_of_registered_versions_are_set(registry: ModelRegistry) -> None:
+@pytest.mark.parametrize("change", ["promote", "challenge", "promote_by_hand"])
+def test_only_a_registered_version_gets_an_alias(registry: ModelRegistry, change: str) -> None:
     _register(registry, _A)
-    registry.set_aliases({"champion": _A})
+    registry.promote(_A)
     with pytest.raises(UnknownModelError):
-        registry.set_aliases({"champion": _B})
-    with pytest.raises(ValueError, match="latest"):
-        registry.set_aliases({"latest": _A})
+        getattr(registry, change)(_B)
     assert registry.aliases() == {"champion": _A}
+    assert registry.decisions() == []
+
+
+def test_what_a_person_does_is_a_decision(registry: ModelRegistry) -> None:
+    _register(registry, _A, _B)
+    registry.promote_by_hand(_A)
+    registry.promote_by_hand(_B)
+    assert registry.roll_back_by_hand("run") == _A
+    told = [(d["candidate"], d["champion_before"], *d["reasons"], d["run_id"]) for d in registry.decisions()]
+    assert told == [
+        (str(_A), None, "promoted by a person", None),
+        (str(_B), str(_A), "promoted by a person", None),
+        (str(_A), str(_B), "rolled back by a person", "run"),
+    ]
 
 
 class AliasMachine(RuleBasedStateMachine):
@@ -213,10 +277,8 @@ class AliasMachine(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        import tempfile
-
         self.folder = tempfile.TemporaryDirectory()
-        self.registry = ModelRegistry(Path(self.folder.name))
+        self.registry = Place(Path(self.folder.name), None).registry
         _register(self.registry, _A, _B, _C)
         self.expected: dict[str, ModelRef] = {}
 
@@ -238,7 +300,7 @@ class AliasMachine(RuleBasedStateMachine):
     @rule(ref=st.sampled_from([_A, _B, _C]))
     def challenge(self, ref: ModelRef) -> None:
         self.expected["challenger"] = ref
-        self.registry.set_aliases(self.expected)
+        self.registry.challenge(ref)
 
     @rule()
     def rollback(self) -> None:
@@ -266,34 +328,52 @@ TestAliases = AliasMachine.TestCase
 TestAliases.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
 
 
-def test_two_processes_that_change_aliases_lose_no_change(registry: ModelRegistry) -> None:
+def test_processes_that_change_aliases_lose_no_change(registry: ModelRegistry, place: Place) -> None:
     """Each rollback swaps two versions, so all of them together name each version equally often."""
-    _register(registry, _A, _B)
+    _register(registry, _A, _B, _C)
     registry.promote(_A)
     registry.promote(_B)
     context = multiprocessing.get_context("spawn")
-    barrier, answers, times = context.Barrier(2), context.Queue(), 60
-    workers = [context.Process(target=roll_back, args=(registry.root, times, barrier, answers)) for _ in range(2)]
+    count, times = (3, 10) if place.url else (2, 60)
+    barrier, answers = context.Barrier(count + 1), context.Queue()
+    workers = [context.Process(target=roll_back, args=(place, times, barrier, answers)) for _ in range(count)]
     for worker in workers:
         worker.start()
-    named = [ref for _ in workers for ref in answers.get(timeout=60)]
+    barrier.wait(timeout=60)
+    registry.challenge(_C)
+    named = [ref for _ in workers for ref in answers.get(timeout=120)]
     for worker in workers:
         worker.join()
-    assert (named.count(str(_A)), named.count(str(_B))) == (times, times)
-    assert registry.aliases() == {"champion": _B, "previous": _A}
+    assert (named.count(str(_A)), named.count(str(_B))) == (count * times / 2, count * times / 2)
+    assert registry.aliases() == {"champion": _B, "previous": _A, "challenger": _C}
 
 
-def test_a_held_lock_keeps_others_from_writing(registry: ModelRegistry) -> None:
+def test_threads_that_promote_at_once_all_have_their_turn(registry: ModelRegistry) -> None:
+    refs = [ModelRef("genre_logreg", str(number)) for number in range(6)]
+    _register(registry, *refs)
+    threads = [threading.Thread(target=registry.promote_by_hand, args=(ref,)) for ref in refs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    aliases = registry.aliases()
+    assert set(aliases) == {"champion", "previous"}
+    assert len(set(aliases.values())) == 2
+    assert sorted(decision["candidate"] for decision in registry.decisions()) == [str(ref) for ref in refs]
+
+
+def test_a_held_lock_keeps_others_from_writing(in_folder: Place) -> None:
     import fcntl
 
+    registry = in_folder.registry
     _register(registry, _A)
     registry.promote(_A)
-    with (registry.staging / "aliases.lock").open("w") as lock:
+    with (FolderObjects(Home(in_folder.home).registry).staging / "aliases.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _register(registry, _B)
         context = multiprocessing.get_context("spawn")
         ready = context.Event()
-        worker = context.Process(target=promote, args=(registry.root, _B, ready))
+        worker = context.Process(target=promote, args=(in_folder, _B, ready))
         worker.start()
         assert ready.wait(timeout=60)
         worker.join(timeout=1)
@@ -303,10 +383,10 @@ def test_a_held_lock_keeps_others_from_writing(registry: ModelRegistry) -> None:
     assert registry.aliases() == {"champion": _B, "previous": _A}
 
 
-def test_of_two_processes_that_register_one_version_one_wins_whole(registry: ModelRegistry) -> None:
+def test_of_two_processes_that_register_one_version_one_wins_whole(registry: ModelRegistry, place: Place) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
-    workers = [context.Process(target=register_slowly, args=(registry.root, barrier, n)) for n in (1, 2)]
+    workers = [context.Process(target=register_slowly, args=(place, barrier, n)) for n in (1, 2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -314,25 +394,27 @@ def test_of_two_processes_that_register_one_version_one_wins_whole(registry: Mod
     assert [worker.exitcode for worker in workers] == [0, 0]
     folder = registry.verified(REF)
     assert (folder / "weights.bin").read_bytes() == bytes([registry.manifest(REF).seed])
+    # The one that lost leaves nothing.
+    left = [key for key in place.objects.below("") if not key.endswith(".lock")]
+    assert [key for key in left if not key.endswith("claim.json")] == [f"{REF}/manifest.json", f"{REF}/weights.bin"]
 
 
-def test_a_process_killed_while_it_saves_leaves_no_version(registry: ModelRegistry) -> None:
-    worker = multiprocessing.get_context("spawn").Process(target=register_and_die, args=(registry.root,))
+def test_a_process_killed_while_it_saves_leaves_no_version(registry: ModelRegistry, place: Place) -> None:
+    worker = multiprocessing.get_context("spawn").Process(target=register_and_die, args=(place,))
     worker.start()
     worker.join()
     assert worker.exitcode == -signal.SIGKILL
-    assert any(registry.staging.rglob("weights.bin"))
     assert registry.models() == []
     assert not registry.exists(REF)
     _register(registry, REF)
     assert registry.verified(REF)
 
 
-def test_decisions_are_kept_in_order(registry: ModelRegistry) -> None:
+def test_decisions_are_kept_in_order(registry: ModelRegistry, place: Place) -> None:
     ids = [registry.record_decision({"promoted": i % 2 == 0, "number": i, "unknown": None}) for i in range(20)]
     assert [decision["id"] for decision in registry.decisions()] == ids == sorted(ids)
     assert [decision["number"] for decision in registry.decisions()] == list(range(20))
-    assert json.loads((registry.root / "decisions" / f"{ids[0]}.json").read_text())["promoted"] is True
+    assert json.loads(place.objects.read(f"decisions/{ids[0]}.json"))["promoted"] is True
     assert registry.models() == []
 
 
@@ -344,7 +426,7 @@ def test_a_decision_that_cannot_be_kept_is_refused(registry: ModelRegistry, deci
 
 
 @pytest.mark.parametrize("name", ["genre_majority", "genre_keyword", "genre_logreg", "genre_xgboost"])
-def test_a_registered_predictor_answers_as_the_trained_one(registry: ModelRegistry, name: str) -> None:
+def test_a_registered_predictor_answers_as_the_trained_one(registry: ModelRegistry, place: Place, name: str) -> None:
     frame = corpus(90)
     trained = train(model_class(name), frame, seed=2, folds=2)
     ref = ModelRef(name, "1")
@@ -361,7 +443,6 @@ def test_a_registered_predictor_answers_as_the_trained_one(registry: ModelRegist
     with pytest.raises(ModelFileError, match="differ from its manifest"):
         load_predictor(registry, ModelRef(name, "2"))
 
-    with (registry.folder(ref) / "model.json").open("a") as file:
-        file.write(" ")
-    with pytest.raises(TamperedModelError, match=r"model\.json"):
+    place.write(f"{ref}/more.json", b"{}")
+    with pytest.raises(TamperedModelError, match=r"more\.json"):
         load_predictor(registry, ref)

@@ -65,7 +65,7 @@ def genre_blend(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Mat
 
 
 def _stored(registry: ModelRegistry, ref: ModelRef) -> TrainedModel:
-    return TrainedModel.stored(registry.folder(ref), load_predictor(registry, ref), SEED)
+    return TrainedModel.stored(registry.verified(ref), load_predictor(registry, ref), SEED)
 
 
 def _told(gain: Gain) -> dict[str, float | str]:

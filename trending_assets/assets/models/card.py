@@ -53,7 +53,7 @@ def model_card(context: dg.AssetExecutionContext, home: HomeResource) -> Iterato
     card = written_card(manifest, registry.size(champion), registry.decisions(), frame)
     cards = home.paths.reports / "model_cards"
     target = cards / champion.model / champion.version
-    plots = sorted(registry.folder(champion).glob("*.png"))
+    plots = sorted(registry.verified(champion).glob("*.png"))
     files = {".md": card, ".html": _page(str(champion), card, plots)}
     for suffix, content in files.items():
         write_bytes(target.with_name(f"{target.name}{suffix}"), content.encode(), cards / ".staging")

@@ -232,10 +232,9 @@ def genre_champion(
 
 def _carry_out(registry: ModelRegistry, candidate: ModelRef, *, promoted: bool) -> None:
     """Does what was decided, once; a champion that was rolled back is not promoted again."""
-    aliases = registry.aliases()
     if not promoted:
-        registry.set_aliases(aliases | {"challenger": candidate})
-    elif aliases.get("previous") != candidate:
+        registry.challenge(candidate)
+    elif registry.aliases().get("previous") != candidate:
         registry.promote(candidate)
 
 

@@ -103,7 +103,7 @@ def held_out_of(home: HomeResource, ref: ModelRef) -> HeldOut | None:
     """What a version says of the titles that are held out; None where it was trained on another training set."""
     if home.registry.manifest(ref).training_set_sha256 != home.lake.sha256(TRAINING_SET):
         return None
-    return HeldOut.stored(home.registry.folder(ref))
+    return HeldOut.stored(home.registry.verified(ref))
 
 
 def chosen_parameters(lake: Lake, model: str) -> dict[str, float]:
@@ -218,13 +218,13 @@ def model_metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:
     header = f"| genre | {' | '.join(columns)} |\n|{'---|' * 7}"
     plots = {
         path.stem.replace("_", " and "): dg.MetadataValue.md(f"![{path.stem}](data:image/png;base64,{_base64(path)})")
-        for path in sorted(home.registry.folder(manifest.ref).glob("*.png"))
+        for path in sorted(home.registry.verified(manifest.ref).glob("*.png"))
     }
     splits = home.lake.read(TRAINING_SET, columns=["split"])["split"].to_pylist()
     return {
         "dagster/row_count": dg.MetadataValue.int(splits.count(TRAIN)),
         "version": manifest.version,
-        "registry": dg.MetadataValue.path(str(home.registry.folder(manifest.ref))),
+        "registry": dg.MetadataValue.path(home.registry.uri_of(manifest.ref)),
         "trained on days": len(manifest.data_partitions),
         **{f"parameter {name}": value for name, value in manifest.parameters.items()},
         "size in bytes": home.registry.size(manifest.ref),
