@@ -30,6 +30,8 @@ UPLOADED = ".synced"
 _REGISTRY = "wandb-registry-model"
 # A server that is slow or away holds a training up no longer than this, each in seconds.
 _BEGIN_SECONDS, _UPLOAD_SECONDS, _FINISH_SECONDS = 10, 60, 60
+# wandb would try for an hour; what is not uploaded is kept.
+_RETRIES = 3
 
 
 def tracking_mode(setting: str, environment: Mapping[str, str]) -> tuple[Mode, str]:
@@ -237,6 +239,7 @@ def _start(home: Path, mode: Literal["online", "offline"], what: Mapping[str, An
         save_code=False,
         label_disable=True,
         init_timeout=_BEGIN_SECONDS,
+        x_graphql_retry_max=_RETRIES,
         finish_timeout=_FINISH_SECONDS,
         finish_timeout_raises=True,
         # Two runs of one process are two runs.

@@ -113,6 +113,7 @@ def test_a_run_tells_neither_secrets_nor_who_made_it_where(
         monkeypatch.setenv(name, value)
     with _run(tmp_path, said) as run:
         run.log({"loss": 0.5})
+    read_records(tmp_path)
     files = [path for path in (tmp_path / "wandb").rglob("*") if path.is_file()]
     content = b"".join(path.read_bytes() for path in files)
     assert b"loss" in content
