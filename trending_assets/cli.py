@@ -27,6 +27,8 @@ identity_app = typer.Typer(no_args_is_help=True, help="Which records are one tit
 app.add_typer(identity_app, name="identity")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Documents that could not be used.")
 app.add_typer(quarantine_app, name="quarantine")
+wandb_app = typer.Typer(no_args_is_help=True, help="Experiment tracking.")
+app.add_typer(wandb_app, name="wandb")
 
 # Bound to the real stream: while a run goes on, what its steps print is sent to a log.
 console = Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -493,6 +495,19 @@ def models_promote(ref: Annotated[str, typer.Argument(help="model/version, or ch
 def models_rollback() -> None:
     """Makes the previous champion the champion again; the API follows within seconds."""
     console.print(f"champion: {_registry(_settings()).roll_back_by_hand()}")
+
+
+@wandb_app.command("sync")
+def wandb_sync() -> None:
+    """Uploads the runs that were tracked offline, or that were cut off, to Weights & Biases."""
+    from trending_assets.storage.tracking_upload import upload_runs
+
+    done = upload_runs(_settings().home, os.environ)
+    console.print(f"{done.uploaded} runs uploaded")
+    if done.being_written:
+        console.print(f"{done.being_written} are still being written")
+    if done.cut_off:
+        console.print(f"{done.cut_off} were cut off when their process was killed, and are left as they are")
 
 
 def _ref(text: str) -> "ModelRef":

@@ -1,5 +1,6 @@
 """The whole graph, group by group in the order of the lineage. The only module that imports everything."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,8 +22,10 @@ from trending_assets.ingest.source import Source
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.sources import source_resources
+from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.settings import Settings
+from trending_assets.storage.tracking import tracking_mode
 
 
 def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
@@ -51,7 +54,8 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
     """All definitions, for the home that the settings name.
 
     Args:
-        overrides: resources that replace the standard ones, by name: ``home``, ``gate``, ``training`` and one a source.
+        overrides: resources that replace the standard ones, by name: ``home``, ``gate``, ``training``, ``tracking``
+            and one a source.
         sources: the registry of sources.
 
     Raises:
@@ -73,6 +77,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             bert_new_rows=settings.bert_new_rows,
             bert_checkpoint=str(settings.bert_checkpoint or ""),
         ),
+        "tracking": TrackingResource(folder=str(settings.home), mode=tracking_mode(settings.tracking, os.environ)[0]),
         **source_resources(
             sources,
             settings.home,

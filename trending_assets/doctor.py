@@ -1,5 +1,6 @@
 """What is installed and what is in use: the answer of ``trending doctor``."""
 
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -13,6 +14,8 @@ from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import open_registry
+from trending_assets.storage.tracking import tracking_mode
+from trending_assets.storage.tracking_upload import waiting_runs
 
 _PACKAGES = (
     "dagster", "dagster-webserver", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "feast", "pyarrow", "pandas",
@@ -55,7 +58,7 @@ def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
         ("model registry", *_model_registry(home, settings)),
         ("encoder", *_encoder()),
         ("fine-tuning", *_fine_tuning(settings)),
-        ("weights & biases", "off", "training is tracked by the registry's manifests alone"),
+        ("weights & biases", *_tracking(home, settings)),
     ]
 
 
@@ -97,6 +100,14 @@ def _fine_tuning(settings: Settings) -> tuple[str, str]:
         return "off", f"genre_bert cannot be trained, not installed: {', '.join(missing)}; run `make setup`"
     begins_with = settings.bert_checkpoint or encoder.NAME
     return "local", f"genre_bert: {begins_with} within {settings.bert_minutes:g} minutes, on a GPU where there is one"
+
+
+def _tracking(home: Home, settings: Settings) -> tuple[str, str]:
+    mode, why = tracking_mode(settings.tracking, os.environ)
+    if mode == "off":
+        return "off", f"{why}: the registry's manifests alone say what a training was"
+    waiting = f"{len(waiting_runs(home.folder))} runs in {home.folder / 'wandb'} wait for `trending wandb sync`"
+    return ("live", f"{why}; {waiting}") if mode == "online" else ("local", f"offline, {why}; {waiting}")
 
 
 def _encoder() -> tuple[str, str]:

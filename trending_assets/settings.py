@@ -1,6 +1,7 @@
 """Settings: every knob of the pipelines, read from the environment with the prefix ``TRENDING_``."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,8 @@ class Settings(BaseSettings):
         bert_new_rows: how many labelled titles must have come since for a sensor's retraining to train ``genre_bert``
             anew.
         bert_checkpoint: folder of the BERT that ``genre_bert`` begins with; all-MiniLM-L6-v2 where it is not set.
+        tracking: ``auto`` tracks trainings by Weights & Biases, offline where there is no ``WANDB_API_KEY``; ``off``
+            does not.
         contact: an e-mail address or a URL under which the sites that are asked reach whoever runs this.
     """
 
@@ -42,6 +45,7 @@ class Settings(BaseSettings):
     bert_minutes: float = Field(default=20.0, ge=0)
     bert_new_rows: int = Field(default=5000, ge=0)
     bert_checkpoint: Path | None = None
+    tracking: Literal["auto", "off"] = "auto"
     contact: str | None = None
 
     @field_validator("home")

@@ -7,6 +7,8 @@ import pytest
 
 # Fitting its linear layer alone takes seconds; the fine-tuning has its own tests.
 os.environ["TRENDING_BERT_MINUTES"] = "0"
+# wandb takes seconds to load; the tracking has its own tests.
+os.environ["TRENDING_TRACKING"] = "off"
 # pytest-xdist runs a process on each core, and threads of theirs would wait for one another.
 os.environ["OMP_NUM_THREADS"] = "1"
 

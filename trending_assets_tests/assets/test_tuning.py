@@ -13,8 +13,11 @@ from trending_assets.assets.models.genres import TRAINING_SET, TRIALS, chosen_pa
 from trending_assets.assets.models.tuning import NothingToSearchError, genre_trials
 from trending_assets.domain.genres.models import model_class
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
+from trending_assets.storage.tracking import Mode
 from trending_assets_tests.domain.genres.corpus import corpus
+from trending_assets_tests.storage.test_tracking import read_records, values
 
 _MODEL = "genre_logreg"
 _DEFAULTS = {name: parameter.default for name, parameter in model_class(_MODEL).search_space.items()}
@@ -31,11 +34,15 @@ def _land(home: HomeResource, rows: int) -> None:
     home.lake.write(TRAINING_SET, pa.Table.from_pandas(corpus(rows), preserve_index=False))
 
 
-def _search(home: HomeResource, trials: int, model: str = _MODEL) -> dict[str, Any]:
+def _search(home: HomeResource, trials: int, model: str = _MODEL, tracked: Mode = "off") -> dict[str, Any]:
     """Searches, and returns the run's metadata."""
     done = dg.materialize(
         [genre_trials],
-        resources={"home": home, "training": TrainingResource(retrained=[], bert_minutes=0.0, bert_new_rows=0)},
+        resources={
+            "home": home,
+            "training": TrainingResource(retrained=[], bert_minutes=0.0, bert_new_rows=0),
+            "tracking": TrackingResource(folder=home.folder, mode=tracked),
+        },
         run_config={"ops": {TRIALS: {"config": {"model": model, "trials": trials, "minutes": 5.0}}}},
     )
     (event,) = done.get_asset_materialization_events()
@@ -118,3 +125,13 @@ def test_a_model_without_parameters_is_refused(home: HomeResource) -> None:
     with pytest.raises(NothingToSearchError, match="genre_keyword"):
         _search(home, 1, "keyword")
     assert not home.lake.exists(TRIALS)
+
+
+def test_a_trial_is_a_run_of_its_own(home: HomeResource) -> None:
+    study = _search(home, 1, tracked="offline")["study"]
+    records = read_records(Path(home.folder))
+    (begun,) = (record["run"] for record in records if "run" in record)
+    assert (begun["job_type"], begun["run_group"], begun["display_name"]) == ("trial", study, f"{study}/0")
+    config = values([{"run": begun["config"]}], "run", "update") | values(records, "config", "update")
+    assert {name: config[name] for name in _DEFAULTS} == _DEFAULTS
+    assert values(records, "summary", "update")["macro_f1"] == _rows(home)[0]["score"]

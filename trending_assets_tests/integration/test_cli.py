@@ -100,6 +100,26 @@ def test_doctor_says_what_is_live_and_why(home: SmallHome) -> None:
     assert f"{len(HISTORY)} days landed" in said["lake"][1]
 
 
+@pytest.mark.parametrize(
+    ("environment", "state"),
+    [
+        ({"TRENDING_TRACKING": "off"}, "off"),
+        ({"TRENDING_TRACKING": "auto", "WANDB_API_KEY": ""}, "local"),
+        ({"TRENDING_TRACKING": "auto", "WANDB_API_KEY": "secret"}, "live"),
+    ],
+)
+def test_doctor_says_where_trainings_are_tracked(environment: dict[str, str], state: str, tmp_path: Path) -> None:
+    done = trending(tmp_path / "none", "doctor", "--json", **environment)
+    (entry,) = (e for e in json.loads(done.stdout)["integrations"] if e["name"] == "weights & biases")
+    assert entry["state"] == state
+    assert "secret" not in done.stdout
+
+
+def test_tracked_runs_are_uploaded_with_a_key_only(tmp_path: Path) -> None:
+    assert "WANDB_API_KEY is not set" in failed(trending(tmp_path, "wandb", "sync", WANDB_API_KEY=""))
+    assert trending(tmp_path, "wandb", "sync", WANDB_API_KEY="secret").stdout == "0 runs uploaded\n"
+
+
 def test_doctor_on_an_empty_home_creates_nothing(tmp_path: Path) -> None:
     report = json.loads(trending(tmp_path / "none", "doctor", "--json").stdout)
     said = {entry["name"]: entry["state"] for entry in report["integrations"]}

@@ -16,7 +16,17 @@ from trending_assets.ingest.registry import SOURCES
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).with_name("asset_specs.json")
-HEAVY = ("torch", "transformers", "feast", "great_expectations", "evidently", "xgboost", "sklearn", "onnxruntime")
+HEAVY = (
+    "torch",
+    "transformers",
+    "feast",
+    "great_expectations",
+    "evidently",
+    "xgboost",
+    "sklearn",
+    "onnxruntime",
+    "wandb",
+)
 
 
 def described(definitions: dg.Definitions) -> dict[str, object]:

@@ -148,8 +148,8 @@ def test_readiness_tells_of_a_service_that_is_missing(ready: TestClient, feature
 def test_importing_the_server_loads_nothing_heavy_and_no_pipeline() -> None:
     code = (
         "import sys, serving.app; "
-        "heavy = {'dagster', 'feast', 'torch', 'transformers', 'xgboost', 'sklearn', 'onnxruntime', 'feature_repo', "
-        "'trending_assets.assets', 'trending_assets.definitions', 'great_expectations', 'evidently'}; "
+        "heavy = {'dagster', 'feast', 'torch', 'transformers', 'xgboost', 'sklearn', 'onnxruntime', 'wandb', "
+        "'feature_repo', 'trending_assets.assets', 'trending_assets.definitions', 'great_expectations', 'evidently'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

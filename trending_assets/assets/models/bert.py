@@ -22,14 +22,17 @@ from trending_assets.assets.models.genres import (
     register,
     version_of,
 )
+from trending_assets.assets.models.tracked import tracked_training
 from trending_assets.domain.genres.bert import BertModel
 from trending_assets.domain.genres.datasets import TRAIN, VALIDATION, known_genres, rows_of
 from trending_assets.domain.genres.training import FOLDS, TrainedModel, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef
+from trending_assets.storage.tracking import TrackedRun
 
 _NAME = BertModel.name
 # The tag that Dagster gives to what a sensor asked for.
@@ -56,7 +59,7 @@ _LEAST_COMPARED, _MOST_COMPARED = 300, 2000
     metadata=column_schema(READS),
 )
 def genre_bert(
-    context: dg.AssetExecutionContext, home: HomeResource, training: TrainingResource
+    context: dg.AssetExecutionContext, home: HomeResource, training: TrainingResource, tracking: TrackingResource
 ) -> dg.MaterializeResult[None]:
     """The version for the current training set and budget, or the newest one where a sensor asked too early."""
     code = code_version_of(context, _NAME)
@@ -69,9 +72,9 @@ def genre_bert(
         if kept and _SENSOR in context.run.tags and new_rows < training.bert_new_rows:
             ref, told = kept, {"kept": f"{new_rows} new titles, trained anew from {training.bert_new_rows} on"}
         else:
-            register(
-                home, ref, code, context.run.run_id, partial(_fit, training=training, parameters=parameters), _LIBRARIES
-            )
+            with tracked_training(context, tracking, home, ref, code) as run:
+                fit = partial(_fit, training=training, parameters=parameters, run=run)
+                register(home, ref, code, context.run.run_id, fit, _LIBRARIES)
     return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home) | told)
 
 
@@ -102,11 +105,22 @@ def bert_fit(frame: pd.DataFrame, training: TrainingResource, fits: float) -> tu
     return partial(BertModel.fit, passes=passes, checkpoint=folder, embedded=not training.bert_checkpoint), passes
 
 
-def _fit(frame: pd.DataFrame, training: TrainingResource, parameters: Mapping[str, float]) -> TrainedModel:
+def _fit(
+    frame: pd.DataFrame, training: TrainingResource, parameters: Mapping[str, float], run: TrackedRun
+) -> TrainedModel:
     from trending_assets.domain.genres.bert_training import without_poor_precision
 
     rows = rows_of(frame, TRAIN)
-    fit, passes = bert_fit(frame, training, _FITS)
+    fit_one, passes = bert_fit(frame, training, _FITS)
+
+    def fit(fitted: pd.DataFrame, *more: Any) -> BertModel:
+        name = "train" if len(fitted) == len(rows) else "fold"
+
+        def watch(done: float, loss: float) -> None:
+            run.log({f"{name}/passes": done, f"{name}/loss": loss})
+
+        return fit_one(fitted, *more, watch=watch)
+
     # One model is compared with itself here, so that rows it was fitted on tell too.
     unseen = rows_of(frame, VALIDATION).head(_MOST_COMPARED)
     compared = pd.concat([unseen, rows.head(max(0, _LEAST_COMPARED - len(unseen)))])

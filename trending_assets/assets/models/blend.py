@@ -17,10 +17,12 @@ from trending_assets.assets.models.genres import (
     register,
     version_of,
 )
+from trending_assets.assets.models.tracked import tracked_training
 from trending_assets.domain.genres.blend import LEAST_GAIN, MEMBERS, BlendModel, Gain, blended
 from trending_assets.domain.genres.training import TrainedModel
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
 
@@ -41,7 +43,9 @@ _NAME = BlendModel.name
     ),
     metadata=column_schema(READS),
 )
-def genre_blend(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+def genre_blend(
+    context: dg.AssetExecutionContext, home: HomeResource, tracking: TrackingResource
+) -> dg.MaterializeResult[None]:
     """The version for the newest members, or none where it is not worth its cost."""
     code = code_version_of(context, _NAME)
     members = {k: v for k, v in contenders(home.registry, home.lake.sha256(TRAINING_SET)).items() if k in MEMBERS}
@@ -60,7 +64,8 @@ def genre_blend(context: dg.AssetExecutionContext, home: HomeResource) -> dg.Mat
     of_first, of_second = (held_out_of(home, members[name]) for name in MEMBERS)
     mixed = cast("BlendModel", trained.model).mixed
     held_out = of_first.combined(of_second, mixed) if of_first and of_second else None
-    register(home, ref, code, context.run.run_id, lambda _: named, held_out=held_out)
+    with tracked_training(context, tracking, home, ref, code):
+        register(home, ref, code, context.run.run_id, lambda _: named, held_out=held_out)
     return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
 
 

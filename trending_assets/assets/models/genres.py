@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
+from trending_assets.assets.models.tracked import tracked_training
 from trending_assets.domain.catalog.records import STRINGS
 from trending_assets.domain.genres.blend import MEMBERS, BlendModel
 from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, rows_of
@@ -24,6 +25,7 @@ from trending_assets.domain.genres.training import TrainedModel, train
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake, fingerprint
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry
@@ -132,13 +134,16 @@ def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefin
         description=description,
         metadata=column_schema(READS),
     )
-    def model(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult[None]:
+    def model(
+        context: dg.AssetExecutionContext, home: HomeResource, tracking: TrackingResource
+    ) -> dg.MaterializeResult[None]:
         code = code_version_of(context, name)
         parameters = chosen_parameters(home.lake, name)
         ref = ModelRef(name, version_of(home.lake, code, parameters))
         if not home.registry.exists(ref):
             fit = partial(train, model_class(name), seed=SEED, parameters=parameters)
-            register(home, ref, code, context.run.run_id, lambda frame: fit(frame=frame))
+            with tracked_training(context, tracking, home, ref, code):
+                register(home, ref, code, context.run.run_id, lambda frame: fit(frame=frame))
         return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
 
     return model

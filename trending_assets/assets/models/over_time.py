@@ -89,11 +89,13 @@ def _rows(
 
 def _told(table: pd.DataFrame) -> dict[str, Any]:
     shown = table[(table["text"] == AS_WRITTEN) & table["metric"].isin(["macro_f1", "micro_f1", "rows"])]
-    wide = shown.pivot_table(index=["model", "learned_from", "train_titles"], columns="metric", values="value")
+    index = ["model", "learned_from", "train_titles"]
+    wide = shown.pivot_table(index=index, columns="metric", values="value").reset_index()
     lines = ["| model | learned from | titles | macro-F1 | micro-F1 |", f"|{'---|' * 5}"]
     lines += [
-        f"| {model} | {learned_from} years | {titles} | {row['macro_f1']:.3f} | {row['micro_f1']:.3f} |"
-        for (model, learned_from, titles), row in wide.iterrows()
+        f"| {row['model']} | {row['learned_from']} years | {row['train_titles']} "
+        f"| {row['macro_f1']:.3f} | {row['micro_f1']:.3f} |"
+        for row in wide.to_dict("records")
     ]
     return {
         "judged by titles from": int(table["first_year"].iloc[0]),

@@ -15,10 +15,12 @@ from trending_assets.domain.genres.parameters import Parameter
 from trending_assets.domain.genres.training import FOLDS, cross_validation_scores
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake, fingerprint
+from trending_assets.storage.tracking import Tracker
 
 if TYPE_CHECKING:
     import optuna
@@ -69,7 +71,11 @@ class Tuning(dg.Config):
     metadata=column_schema(_SCHEMA),
 )
 def genre_trials(
-    context: dg.AssetExecutionContext, config: Tuning, home: HomeResource, training: TrainingResource
+    context: dg.AssetExecutionContext,
+    config: Tuning,
+    home: HomeResource,
+    training: TrainingResource,
+    tracking: TrackingResource,
 ) -> dg.MaterializeResult[None]:
     """Goes on with the study of a model on the current training set, or begins it."""
     name = known_name(config.model)
@@ -81,7 +87,7 @@ def genre_trials(
     study = _study(home.paths, name, fingerprint(code_version_of(context, TRIALS), inputs)[:12])
     waiting = config.trials - len(_ended(study))
     if waiting > 0:
-        objective = _objective(context, home, training, model_cls)
+        objective = _objective(context, home, training, tracking.tracker(context.log.warning), model_cls)
         study.optimize(objective, n_trials=waiting, timeout=config.minutes * 60)
     write = home.lake.write(TRIALS, _table(home.lake, home.paths))
     return dg.MaterializeResult(metadata=write_metadata(write, home.lake) | _told(study))
@@ -128,11 +134,16 @@ def _ended(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
     import optuna
 
     states = [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED]
-    return study.get_trials(deepcopy=False, states=states)
+    found: list[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False, states=states)
+    return found
 
 
 def _objective(
-    context: dg.AssetExecutionContext, home: HomeResource, training: TrainingResource, model_cls: type[GenreModel]
+    context: dg.AssetExecutionContext,
+    home: HomeResource,
+    training: TrainingResource,
+    tracker: Tracker,
+    model_cls: type[GenreModel],
 ) -> "Callable[[optuna.Trial], float]":
     frame = home.lake.read(TRAINING_SET).to_pandas()
     fit: Callable[..., GenreModel] = model_cls.fit
@@ -142,14 +153,20 @@ def _objective(
     def objective(trial: "optuna.Trial") -> float:
         import optuna
 
+        study = trial.study.study_name
         parameters = {name: _suggested(trial, name, p) for name, p in model_cls.search_space.items()}
-        score = 0.0
-        for fold, score in enumerate(cross_validation_scores(model_cls, frame, SEED, parameters, fit)):
-            trial.report(score, fold)
-            if trial.should_prune():
-                context.log.info("trial %d is given up after %d folds: %.4f", trial.number, fold + 1, score)
-                raise optuna.TrialPruned
-        context.log.info("trial %d: %.4f with %s", trial.number, score, parameters)
+        begun = {"model": model_cls.name, "dagster_run_id": context.run.run_id, **parameters}
+        score, pruned = 0.0, False
+        with tracker.run(kind="trial", name=f"{study}/{trial.number}", group=study, config=begun) as run:
+            for fold, score in enumerate(cross_validation_scores(model_cls, frame, SEED, parameters, fit)):
+                trial.report(score, fold)
+                run.log({"macro_f1": score}, step=fold)
+                if pruned := bool(trial.should_prune()):
+                    break
+            run.summary({"macro_f1": score, "given_up": float(pruned)})
+        context.log.info("trial %d%s: %.4f with %s", trial.number, " is given up" if pruned else "", score, parameters)
+        if pruned:
+            raise optuna.TrialPruned
         return score
 
     return objective
@@ -157,8 +174,8 @@ def _objective(
 
 def _suggested(trial: "optuna.Trial", name: str, parameter: Parameter) -> float:
     if parameter.whole:
-        return trial.suggest_int(name, int(parameter.low), int(parameter.high), log=parameter.log)
-    return trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log)
+        return float(trial.suggest_int(name, int(parameter.low), int(parameter.high), log=parameter.log))
+    return float(trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log))
 
 
 def _table(lake: Lake, paths: Home) -> pa.Table:

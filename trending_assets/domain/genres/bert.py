@@ -1,7 +1,7 @@
 """``genre_bert``: a BERT encoder fine-tuned on genres, run by ONNX Runtime, and one linear layer above it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -80,6 +80,7 @@ class BertModel:
         passes: float = DEFAULT_PASSES,
         checkpoint: Path | None = None,
         embedded: bool = False,
+        watch: Callable[[float, float], None] | None = None,
     ) -> Self:
         """Fine-tunes an encoder; see :func:`~trending_assets.domain.genres.bert_training.fine_tune`.
 
@@ -93,12 +94,14 @@ class BertModel:
             checkpoint: folder of the encoder to begin with; all-MiniLM-L6-v2 where None.
             embedded: the rows' embeddings are of that encoder, and begin the training; without passes they are all of
                 it, and the model reads the text alone as they do.
+            watch: is told how the loss goes.
         """
         from trending_assets.domain.genres.bert_training import fine_tune
         from trending_assets.domain.text.encoder import checkpoint_folder
 
         settled = with_defaults(cls.search_space, parameters)
-        tuned = fine_tune(checkpoint or checkpoint_folder(), frame, labels, seed, passes, settled, embedded=embedded)
+        folder = checkpoint or checkpoint_folder()
+        tuned = fine_tune(folder, frame, labels, seed, passes, settled, embedded=embedded, watch=watch)
         return cls(
             tuple(genres),
             tuned.graphs,

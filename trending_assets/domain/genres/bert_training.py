@@ -6,7 +6,7 @@ underperform out-of-distribution", 2022).
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -35,6 +35,8 @@ _WARM_UP, _WEIGHT_DECAY, _LONGEST_GRADIENT = 0.06, 0.01, 5.0
 _HEAD_INVERSE_REGULARISATION, _HEAD_STEPS = 10.0, 100
 # So large that regularisation hardly holds its weight back.
 _APART = 10.0
+# How often a pass tells how it goes.
+_TOLD_A_PASS = 20
 # Batches of like lengths, drawn from this many batches at a time, need less padding.
 _DRAWN_BATCHES = 50
 _TIMED_BATCHES, _UNTIMED_BATCHES = 4, 1
@@ -70,6 +72,7 @@ def fine_tune(
     parameters: Mapping[str, float],
     *,
     embedded: bool,
+    watch: Callable[[float, float], None] | None = None,
 ) -> FineTuned:
     """Trains an encoder and a linear layer on the known labels of all rows.
 
@@ -83,6 +86,8 @@ def fine_tune(
         passes: how often each row is seen; 0 fits the linear layer alone.
         parameters: a value for each of the model's ``search_space``.
         embedded: the rows' embeddings are of this checkpoint, so that the first linear layer is fitted on those.
+        watch: is told, some twenty times a pass and at the end, how many passes are over and the mean loss of a row
+            since it was last told; what is trained does not depend on it.
 
     Raises:
         UnsupportedCheckpointError: the folder holds no BERT that can be read.
@@ -102,7 +107,8 @@ def fine_tune(
         torch.manual_seed(seed)
         network = _network(folder, weights, intercept)
         tokens = _Tokens(checkpoint.tokenizer, written, without_genres)
-        _fit(network, tokens, labels, (left_out * shift).astype(np.float32), seed, passes, parameters)
+        shifts = (left_out * shift).astype(np.float32)
+        _fit(network, tokens, labels, shifts, seed, passes, parameters, watch)
         state = network.get_submodule("encoder").state_dict()
         weights_of_encoder = {name: value.cpu().float().numpy() for name, value in state.items()}
         head = network.get_submodule("head").state_dict()
@@ -298,6 +304,7 @@ def _fit(
     seed: int,
     passes: float,
     parameters: Mapping[str, float],
+    watch: Callable[[float, float], None] | None,
 ) -> None:
     """Trains the network; ``shifts``, of the shape of ``labels``, are added to its scores."""
     import torch
@@ -317,12 +324,21 @@ def _fit(
         return min(1.0, (step + 1) / (_WARM_UP * steps + 1)) * max(0.0, 1 - step / steps)
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    for _, rows in zip(range(steps), _batches(tokens.lengths, random), strict=False):
+    tell_every = max(1, len(labels) // (BATCH * _TOLD_A_PASS))
+    losses: list[torch.Tensor] = []
+    for step, rows in zip(range(1, steps + 1), _batches(tokens.lengths, random), strict=False):
         scores = network(*tokens.padded(rows, random.random(len(rows)) < masked_share))
         scores = scores + torch.from_numpy(shifts[rows]).to(scores.device)
         cells = _loss(scores, truth[rows].to(scores.device), known[rows].to(scores.device))
         optimizer.zero_grad()
-        (cells.sum() / len(rows)).backward()
+        loss = cells.sum() / len(rows)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), _LONGEST_GRADIENT)
         optimizer.step()
         schedule.step()
+        if watch:
+            losses.append(loss.detach())
+            # A GPU is waited for only when something is told.
+            if step % tell_every == 0 or step == steps:
+                watch(step * BATCH / len(labels), torch.stack(losses).mean().item())
+                losses.clear()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel
+from trending_assets.domain.genres.bert import DEFAULT_PASSES, FLOAT32, INT8, BertModel
 from trending_assets.domain.genres.bert_training import PASSES, affordable_passes, without_poor_precision
 from trending_assets.domain.genres.datasets import features_of, label_matrix, masked, rows_of
 from trending_assets.domain.genres.training import TrainedModel, train
@@ -97,3 +97,16 @@ def test_a_stored_model_is_loaded_at_its_cheapest_precision(trained: TrainedMode
     features = features_of(_TRAIN)
     assert exact.predict_proba(features).tolist() == model.at(FLOAT32).predict_proba(features).tolist()
     assert 0 < np.abs(exact.predict_proba(features) - model.predict_proba(features)).mean() < 0.03
+
+
+def test_watching_a_training_tells_its_loss_and_leaves_its_bytes_as_they_are() -> None:
+    told: list[tuple[float, float]] = []
+    alone = BertModel.fit(_TRAIN, _LABELS, LEARNED, 7)
+    watched = BertModel.fit(_TRAIN, _LABELS, LEARNED, 7, watch=lambda passes, loss: told.append((passes, loss)))
+    assert watched.graphs == alone.graphs
+    assert watched.weights.tobytes() == alone.weights.tobytes()
+    assert watched.intercept.tobytes() == alone.intercept.tobytes()
+    passes, losses = zip(*told, strict=True)
+    assert list(passes) == sorted(set(passes))
+    assert passes[-1] == pytest.approx(DEFAULT_PASSES, rel=0.5)
+    assert losses[-1] < losses[0]
