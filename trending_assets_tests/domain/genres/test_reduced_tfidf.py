@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from trending_assets.domain.genres.reduced_tfidf import SIZE, ReducedTfIdf
-from trending_assets.domain.genres.tfidf import TfIdf, terms_of, words_of
+from trending_assets.domain.genres.tfidf import TfIdf, words_of
 from trending_assets_tests.domain.genres.corpus import corpus
 
 TEXTS = corpus(300)["text"].tolist()
@@ -29,11 +29,7 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 def test_places_are_those_of_scikit_learn(fitted: ReducedTfIdf) -> None:
     """Which way axes point is chance, so angles between texts are compared."""
-
-    def terms(text: str) -> list[str]:
-        return terms_of(words_of(text))
-
-    peer = TfidfVectorizer(tokenizer=terms, token_pattern=None, lowercase=False, sublinear_tf=True, min_df=3)
+    peer = TfidfVectorizer(tokenizer=words_of, token_pattern=None, lowercase=False, sublinear_tf=True, min_df=3)
     svd = TruncatedSVD(SIZE, algorithm="arpack", random_state=0).fit(peer.fit_transform(TEXTS))
     expected = normalize(svd.transform(peer.transform([*OTHERS, *TEXTS[:20]])))
     ours = np.array([fitted.transform(text) for text in [*OTHERS, *TEXTS[:20]]], dtype=np.float64)
