@@ -17,7 +17,7 @@ from trending_assets.domain.genres.calibration import Calibration
 from trending_assets.domain.text.features import TitleFeatures
 
 TEXT_SERVICE = "genre_text_v2"
-TEXT_EMBEDDING_SERVICE = "genre_text_embedding_v2"
+TEXT_EMBEDDING_SERVICE = "genre_text_embedding_v3"
 
 _CLASSES = {
     "genre_majority": ("majority", "MajorityModel"),
