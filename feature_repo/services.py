@@ -15,13 +15,19 @@ def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
             description="For genre models that read the text alone.",
         ),
         FeatureService(
-            name="genre_text_embedding_v2",
-            features=[by_name["title_text"], by_name["title_embedding"]],
-            description="For genre models that read the text and its embedding.",
+            name="genre_text_embedding_v3",
+            features=[by_name["title_text"], by_name["title_embedding"], by_name["title_tfidf__v1"]],
+            description="For genre models that read the text, its embedding and its reduced TF-IDF.",
         ),
         FeatureService(
-            name="genre_training_v2",
-            features=[by_name["title_text"], by_name["title_embedding"], by_name["title_masked"]],
+            name="genre_training_v3",
+            features=[
+                by_name["title_text"],
+                by_name["title_embedding"],
+                by_name["title_tfidf__v1"],
+                by_name["title_masked"],
+                by_name["title_tfidf_masked__v1"],
+            ],
             description="What genre models are trained from and judged by; offline only.",
         ),
     ]

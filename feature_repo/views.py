@@ -20,6 +20,8 @@ def feature_views(lake: Lake) -> list[FeatureView]:
     Args:
         lake: where the feature tables are.
     """
+    # Feast knows a source by its name, and two of one name only where they are one object.
+    tfidf = lake_source(lake, "title_tfidf")
     return [
         FeatureView(
             name="title_text",
@@ -43,6 +45,26 @@ def feature_views(lake: Lake) -> list[FeatureView]:
             ttl=_NEVER,
             schema=[Field(name="embedding", dtype=Array(Float32), description="Unit vector.")],
             source=lake_source(lake, "title_embedding"),
+        ),
+        FeatureView(
+            name="title_tfidf__v1",
+            description="TF-IDF of the text's words on 32 axes, fitted once on train titles.",
+            entities=[title],
+            ttl=_NEVER,
+            schema=[
+                Field(name="tfidf", dtype=Array(Float32), description="Unit vector of 32 values; 0 for no known word."),
+                Field(name="tfidf_version", dtype=String, description="Which fitted transformation made it."),
+            ],
+            source=tfidf,
+        ),
+        FeatureView(
+            name="title_tfidf_masked__v1",
+            description="The same of the text without the names of genres: for training, not for serving.",
+            entities=[title],
+            ttl=_NEVER,
+            online=False,
+            schema=[Field(name="masked_tfidf", dtype=Array(Float32), description="Unit vector of 32 values, or 0.")],
+            source=tfidf,
         ),
         FeatureView(
             name="title_masked",

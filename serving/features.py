@@ -134,7 +134,8 @@ class FeastFeatures:
             full_feature_names=True,
         ).proto
         columns = [
-            (*name.split("__", maxsplit=1), column)
+            # A view's name may end in its version, ``__v1``.
+            (*name.rsplit("__", maxsplit=1), column)
             for name, column in zip(response.metadata.feature_names.val, response.results, strict=True)
             if name != _JOIN_KEY
         ]

@@ -153,6 +153,7 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
     text, kind, year = row.held.get("text"), row.held.get("kind"), row.held.get("year")
     words, embedding = row.held.get("word_count"), row.held.get("embedding")
     countries, runtime = row.held.get("countries"), row.held.get("runtime_minutes")
+    tfidf, tfidf_version = row.held.get("tfidf"), row.held.get("tfidf_version")
     if not isinstance(text, str) or kind not in KINDS:
         return None
     return TitleFeatures(
@@ -163,6 +164,8 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
         countries=tuple(countries) if isinstance(countries, Sequence) else (),
         runtime_minutes=runtime if isinstance(runtime, int) else None,
         embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
+        tfidf=None if tfidf is None else np.asarray(tfidf, dtype=np.float32),
+        tfidf_version=tfidf_version if isinstance(tfidf_version, str) else None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from trending_assets.assets.cleaned import catalog, identity, quality, tables
-from trending_assets.assets.features import activity, store, text
+from trending_assets.assets.features import activity, store, text, tfidf
 from trending_assets.assets.models import bert, blend, card, champion, genres, over_time, tuning
 from trending_assets.assets.monitoring import drift
 from trending_assets.assets.parsed import exploration, records
@@ -43,7 +43,7 @@ def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
             tables.cleaned_tables(sources),
             *dg.load_assets_from_modules([catalog, quality]),
         ],
-        "features": dg.load_assets_from_modules([text, activity, store]),
+        "features": dg.load_assets_from_modules([text, tfidf, activity, store]),
         "training": dg.load_assets_from_modules([training_set]),
         "models": dg.load_assets_from_modules([genres, bert, blend, champion, card, tuning, over_time]),
         "monitoring": dg.load_assets_from_modules([drift]),

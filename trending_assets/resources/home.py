@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from trending_assets.domain.text.personal import pseudonym
+from trending_assets.storage.fitted import FittedTfIdfStore
 from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.raw_documents import RawStore, open_raw_store
@@ -14,6 +15,8 @@ from trending_assets.storage.registry import ModelRegistry, open_registry
 
 if TYPE_CHECKING:
     from feast import FeatureStore
+
+TFIDF_VIEW = "title_tfidf__v1"
 
 
 class HomeResource(dg.ConfigurableResource["HomeResource"]):
@@ -47,6 +50,11 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     def registry(self) -> ModelRegistry:
         """The model registry."""
         return open_registry(self.paths, self.registry_place)
+
+    @property
+    def fitted_tfidf(self) -> FittedTfIdfStore:
+        """What the view ``title_tfidf__v1`` is computed with."""
+        return FittedTfIdfStore(self.paths.fitted / TFIDF_VIEW, readers=("title_tfidf", "online_store"))
 
     def pseudonyms(self) -> Callable[[str, str], str]:
         """Author and source → what stands for the author after parsing; made with the key of this home."""

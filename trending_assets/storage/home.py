@@ -33,6 +33,11 @@ class Home:
         return self.folder / "model_cache"
 
     @property
+    def fitted(self) -> Path:
+        """What feature views were fitted with."""
+        return self.folder / "fitted"
+
+    @property
     def feast(self) -> Path:
         """Feast's registry and SQLite online store."""
         return self.folder / "feast"

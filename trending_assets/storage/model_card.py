@@ -16,7 +16,7 @@ from trending_assets.storage.registry import Manifest
 _KINDS: Mapping[str, str] = {
     "genre_keyword": "Words written by hand for each genre, counted.",
     "genre_logreg": "TF-IDF, keyword scores, kind, decade, countries and running time; a logistic regression a genre.",
-    "genre_xgboost": "Boosted trees on the MiniLM embedding, keyword scores, kind, year, countries and running time.",
+    "genre_xgboost": "Boosted trees on the MiniLM embedding, reduced TF-IDF, keyword scores and facts of the title.",
     "genre_bert": "A BERT encoder fine-tuned end to end, with one linear layer, run by ONNX Runtime.",
     "genre_blend": "The weighted mean of the log odds of `genre_logreg` and `genre_bert`.",
 }

@@ -92,6 +92,12 @@ def _write(home: SmallHome, corpus: Corpus) -> None:
         lake.write("title_text", pa.table({**times, **text}), day=day)
         embedding = pa.array(vectors, pa.list_(pa.float32()))
         lake.write("title_embedding", pa.table({**times, "embedding": embedding}), day=day)
+        tfidf = {
+            "tfidf": pa.array([[float(row["version"])] for row in rows], pa.list_(pa.float32())),
+            "masked_tfidf": pa.array([[-float(row["version"])] for row in rows], pa.list_(pa.float32())),
+            "tfidf_version": pa.array(["a"] * len(rows), pa.string()),
+        }
+        lake.write("title_tfidf", pa.table({**times, **tfidf}), day=day)
         masked = {"masked_text": text["text"], "masked_embedding": embedding}
         lake.write("title_masked", pa.table({**times, **masked}), day=day)
 
@@ -126,12 +132,13 @@ def test_every_row_holds_the_version_that_was_known_at_its_time(seed: int, tmp_p
     corpus = Corpus(seed)
     rows = _training_set(tmp_path / "home", corpus)
     assert [row["title_id"] for row in rows] == sorted(corpus.labels)
-    wrong = {
-        row["title_id"]: (row["text"], row["year"] - 2000, row["embedding"][0], row["masked_text"])
-        for row in rows
-        if (row["text"], row["year"] - 2000, row["embedding"][0], row["masked_text"])
-        != (text := _text(row["title_id"], v := corpus.known(row["title_id"])), v, float(v), text)
-    }
+    wrong = {}
+    for row in rows:
+        text = _text(row["title_id"], v := corpus.known(row["title_id"]))
+        held = [row["text"], row["year"] - 2000, row["embedding"][0], row["tfidf"][0]]
+        held += [row["masked_text"], row["masked_tfidf"][0]]
+        if held != [text, v, float(v), float(v), text, -float(v)]:
+            wrong[row["title_id"]] = held
     assert wrong == {}
     # The corpus would show a leak: most titles have a version that must not be seen.
     tempting = [t for t, vs in corpus.versions.items() if max(v["event_timestamp"] for v in vs) > corpus.labels[t]]

@@ -1,6 +1,7 @@
 """By id or by text, a title gets the same probabilities: real Feast store, real encoder, real models."""
 
 import datetime as dt
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,13 @@ from fastapi.testclient import TestClient
 
 from feature_repo.repository import apply
 from serving.app import create_app
+from serving.features import open_features
+from serving.predictors import missing_features, online_features
 from serving.settings import ServingSettings
 from serving.state import ServingState
-from trending_assets.domain.genres.models import model_class
+from trending_assets.domain.genres.models import load_model, model_class
+from trending_assets.domain.genres.reduced_tfidf import ReducedTfIdf
+from trending_assets.domain.genres.xgb import XGBoostModel
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.domain.text.features import title_features
 from trending_assets.storage.feature_store import open_feature_store
@@ -70,14 +75,27 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "created": ARRIVED,
         }
     )
+    reduction = ReducedTfIdf.fit(texts["text"].tolist())
+    tfidf = pd.DataFrame(
+        {
+            "title_id": texts["title_id"],
+            "tfidf": [reduction.transform(text) for text in texts["text"]],
+            "tfidf_version": reduction.version,
+            "event_timestamp": ARRIVED + dt.timedelta(days=1),
+            "created": ARRIVED,
+        }
+    )
     apply(world.folder)
     store = open_feature_store(world.folder)
     store.write_to_online_store("title_text", texts)
     store.write_to_online_store("title_embedding", embeddings)
-    frame = texts.assign(embedding=embeddings["embedding"], labels_complete=True)
+    store.write_to_online_store("title_tfidf__v1", tfidf)
+    vectors = {"embedding": embeddings["embedding"], "tfidf": tfidf["tfidf"], "tfidf_version": reduction.version}
+    frame = texts.assign(**vectors, labels_complete=True)
     labels = np.array([[float(genre in row["genres"]) for genre in GENRES] for row in ROWS])
     for name in MODELS:
-        world.register("1", model_class(name).fit(frame, labels, GENRES, seed=1))
+        fit = partial(XGBoostModel.fit, reduction=reduction) if name == XGBoostModel.name else model_class(name).fit
+        world.register("1", fit(frame, labels, GENRES, seed=1))
     return world.folder
 
 
@@ -103,6 +121,22 @@ def test_by_id_as_by_text(served: tuple[TestClient, ServingState], model: str) -
         assert not online["degraded"]
         assert probabilities(online) == pytest.approx(probabilities(text), abs=1e-4)
     assert len({tuple(probabilities(each).items()) for each in by_text}) > 1
+
+
+def test_the_reduced_tfidf_online_is_the_models_own_to_the_last_bit(
+    served: tuple[TestClient, ServingState], home: Path
+) -> None:
+    online = open_features(home)
+    model = load_model("genre_xgboost", served[1].registry.verified(ModelRef("genre_xgboost", "1")))
+    assert isinstance(model, XGBoostModel)
+    for row in ROWS:
+        (held,) = online.read(model.feature_service, [row["title_id"]])
+        features = online_features(held)
+        assert features is not None
+        assert features.tfidf is not None
+        assert features.tfidf.tobytes() == model.reduction.transform(features.text).tobytes()
+        assert features.tfidf_version == model.reduction.version
+        assert missing_features(held) == []
 
 
 def probabilities(prediction: dict) -> dict[str, float]:

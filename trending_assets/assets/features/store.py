@@ -11,9 +11,9 @@ from trending_assets.resources.daily import OWNER, column_schema
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 
-FEATURE_TABLES = ("title_text", "title_embedding", "title_masked", "title_activity")
+FEATURE_TABLES = ("title_text", "title_embedding", "title_tfidf", "title_masked", "title_activity")
 # What is only learned from and judged by is not asked for online.
-ONLINE_TABLES = ("title_text", "title_embedding", "title_activity")
+ONLINE_TABLES = ("title_text", "title_embedding", "title_tfidf", "title_activity")
 POOL = "feast_registry"
 _REGISTERED = pa.schema([pa.field("name", pa.string(), False), pa.field("type", pa.string(), False)])
 _ONLINE = pa.schema(
@@ -69,7 +69,13 @@ def online_store(context: dg.AssetExecutionContext, home: HomeResource) -> None:
 
     lake, days = home.lake, sorted(context.partition_keys)
     newest = max(days[-1], *(lake.days(name)[-1] for name in ONLINE_TABLES))
-    materialize(home.paths.folder, date.fromisoformat(days[0]), date.fromisoformat(newest))
+    # What was fitted since the last run changed the rows of days before this one.
+    fitted = home.fitted_tfidf
+    refilled = fitted.pending("online_store") and not fitted.pending("title_tfidf")
+    first = min(days[0], lake.days("title_tfidf")[0]) if refilled else days[0]
+    materialize(home.paths.folder, date.fromisoformat(first), date.fromisoformat(newest))
+    if refilled:
+        fitted.done("online_store")
     for day in days:
         rows = {f"{name} rows": lake.read(name, day, ["title_id"]).num_rows for name in ONLINE_TABLES}
         total = {"dagster/partition_row_count": dg.MetadataValue.int(sum(rows.values()))}

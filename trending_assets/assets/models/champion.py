@@ -33,6 +33,7 @@ BLOCKING_CHECKS = {
     "genre_training_set": "training_set_is_sound",
 }
 _CODE = code_version(__name__, "trending_assets.domain.genres")
+_FEATURES = ("title_text", "title_embedding", "title_tfidf")
 _EVALUATION = pa.schema(
     [
         pa.field("model", pa.string(), False),
@@ -263,7 +264,7 @@ def _decision_metadata(registry: ModelRegistry, record: Mapping[str, Any], decis
 
 @dg.asset(
     key="title_predictions",
-    deps=[dg.AssetKey("genre_champion"), dg.AssetKey("title_text"), dg.AssetKey("title_embedding")],
+    deps=[dg.AssetKey("genre_champion"), *(dg.AssetKey(name) for name in _FEATURES)],
     code_version=_CODE,
     group_name="models",
     owners=[OWNER],
@@ -281,13 +282,17 @@ def title_predictions(context: dg.AssetExecutionContext, home: HomeResource) -> 
         context.log.warning("no champion: the gate has promoted no model yet, see the metadata of genre_champion")
         return
     days = lake.days("title_embedding")
-    hashes = lake.input_hashes(("title_text", "title_embedding"), days)
+    hashes = lake.input_hashes(_FEATURES, days)
 
     def build() -> pa.Table:
         text = lake.read_days("title_text", days).drop_columns("created").to_pandas()
         embedding = lake.read_days("title_embedding", days, ["title_id", "event_timestamp", "embedding"]).to_pandas()
-        frame = text.merge(embedding, on=["title_id", "event_timestamp"], validate="one_to_one")
-        frame = frame.sort_values(["title_id", "event_timestamp"]).drop_duplicates("title_id", keep="last")
+        tfidf = lake.read_days(
+            "title_tfidf", days, ["title_id", "event_timestamp", "tfidf", "tfidf_version"]
+        ).to_pandas()
+        for vectors in (embedding, tfidf):
+            text = text.merge(vectors, on=["title_id", "event_timestamp"], validate="one_to_one")
+        frame = text.sort_values(["title_id", "event_timestamp"]).drop_duplicates("title_id", keep="last")
         scores = load_predictor(registry, champion).predict(features_of(frame))
         rows = [
             {

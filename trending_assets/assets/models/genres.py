@@ -1,8 +1,9 @@
-"""``genre_keyword``, ``genre_logreg`` and ``genre_xgboost``, and what ``genre_bert`` shares with them."""
+"""``genre_keyword``, ``genre_logreg`` and ``genre_xgboost``, and what the other models share with them."""
 
 import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import version as installed
@@ -19,12 +20,14 @@ from trending_assets.domain.genres.blend import MEMBERS, BlendModel
 from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, rows_of
 from trending_assets.domain.genres.held_out import TEXTS, HeldOut
 from trending_assets.domain.genres.latency import measure_latency
-from trending_assets.domain.genres.models import model_class
+from trending_assets.domain.genres.models import GenreModel, model_class
 from trending_assets.domain.genres.plots import evaluation_plots
+from trending_assets.domain.genres.reduced_tfidf import ReducedTfIdf
 from trending_assets.domain.genres.training import TrainedModel, train
+from trending_assets.domain.genres.xgb import XGBoostModel
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
-from trending_assets.resources.home import HomeResource
+from trending_assets.resources.home import TFIDF_VIEW, HomeResource
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake, fingerprint
@@ -38,7 +41,7 @@ POOL = "training"
 SEED = 20250601
 LATENCY = "latency_ms_p50"
 _TIMED_TITLES = 50
-# What a model reads of a title; those of the text alone pass over the embedding.
+# What a model reads of a title; those of the text alone pass over the vectors.
 READS = pa.schema(
     [
         pa.field("text", pa.string(), False),
@@ -48,8 +51,11 @@ READS = pa.schema(
         pa.field("countries", STRINGS, False),
         pa.field("runtime_minutes", pa.int64()),
         pa.field("embedding", pa.list_(pa.float32())),
+        pa.field("tfidf", pa.list_(pa.float32())),
+        pa.field("tfidf_version", pa.string()),
         pa.field("masked_text", pa.string(), False),
         pa.field("masked_embedding", pa.list_(pa.float32())),
+        pa.field("masked_tfidf", pa.list_(pa.float32())),
     ]
 )
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "pandas", "pyarrow", "feast", "onnxruntime")
@@ -247,6 +253,45 @@ genre_keyword = _model_asset(
 genre_logreg = _model_asset(
     "genre_logreg", "TF-IDF and one-vs-rest logistic regression over text and facts.", {"scikitlearn"}
 )
-genre_xgboost = _model_asset(
-    "genre_xgboost", "Multi-label gradient-boosted trees over the embedding and facts.", {"xgboost"}
+
+
+@dg.asset(
+    key=XGBoostModel.name,
+    deps=[dg.AssetKey(TRAINING_SET), dg.AssetKey("title_tfidf_fitted"), dg.AssetKey(TRIALS)],
+    code_version=code_version(__name__, *CODE),
+    group_name="models",
+    owners=[OWNER],
+    kinds={"xgboost"},
+    pool=POOL,
+    description="Multi-label gradient-boosted trees over the embedding, reduced TF-IDF and facts.",
+    metadata=column_schema(READS),
 )
+def genre_xgboost(
+    context: dg.AssetExecutionContext, home: HomeResource, tracking: TrackingResource
+) -> dg.MaterializeResult[None]:
+    """The version for the current training set, with what the reduced TF-IDF was fitted to."""
+    parameters, reduction = chosen_parameters(home.lake, XGBoostModel.name), _reduction(home)
+    code, told = code_version_of(context, XGBoostModel.name), {TFIDF_VIEW: reduction.version}
+    ref = ModelRef(XGBoostModel.name, version_of(home.lake, code, {**told, **parameters}))
+
+    def fit(frame: pd.DataFrame) -> TrainedModel:
+        fit_one = partial(XGBoostModel.fit, reduction=reduction)
+        trained = train(XGBoostModel, frame, SEED, fit=fit_one, parameters=parameters)
+        return replace(trained, parameters={**trained.parameters, **told})
+
+    if not home.registry.exists(ref):
+        with tracked_training(context, tracking, home, ref, code):
+            register(home, ref, code, context.run.run_id, fit)
+    return dg.MaterializeResult(metadata=model_metadata(home.registry.manifest(ref), home))
+
+
+def _reduction(home: HomeResource) -> ReducedTfIdf:
+    fitted = home.fitted_tfidf.read()
+    return fitted.reduction if fitted else ReducedTfIdf.unfitted()
+
+
+def fitting(home: HomeResource, name: str) -> Callable[..., GenreModel]:
+    """What fits one model of this name on the training set of a home; ``genre_bert`` needs a budget too."""
+    if name == XGBoostModel.name:
+        return partial(XGBoostModel.fit, reduction=_reduction(home))
+    return model_class(name).fit

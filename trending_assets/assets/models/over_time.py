@@ -1,6 +1,6 @@
 """``genre_evaluation_over_time``: how models that know the past alone do on what was released after it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from trending_assets.assets.models.genres import CODE, OVER_TIME, POOL, SEED, TRAINING_SET, chosen_parameters
+from trending_assets.assets.models.genres import CODE, OVER_TIME, POOL, SEED, TRAINING_SET, chosen_parameters, fitting
 from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, released_later, rows_of
 from trending_assets.domain.genres.held_out import AS_WRITTEN, TEXTS
-from trending_assets.domain.genres.models import known_name, model_class
+from trending_assets.domain.genres.models import GenreModel, known_name, model_class
 from trending_assets.domain.genres.training import evaluate, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
@@ -42,7 +42,7 @@ class OverTime(dg.Config):
 
 @dg.asset(
     key=OVER_TIME,
-    deps=[dg.AssetKey(TRAINING_SET)],
+    deps=[dg.AssetKey(TRAINING_SET), dg.AssetKey("title_tfidf_fitted")],
     code_version=code_version(__name__, *CODE),
     group_name="models",
     owners=[OWNER],
@@ -65,7 +65,7 @@ def genre_evaluation_over_time(
     def build() -> pa.Table:
         frame = lake.read(TRAINING_SET).to_pandas()
         later, first = released_later(frame, config.share)
-        rows = [row for name in names for row in _rows(name, frame, later, parameters[name])]
+        rows = [row for name in names for row in _rows(name, fitting(home, name), frame, later, parameters[name])]
         return pa.Table.from_pylist([{**row, "first_year": first} for row in rows], schema=_SCHEMA)
 
     inputs = {TRAINING_SET: lake.sha256(TRAINING_SET), "share": str(config.share), "parameters": str(parameters)}
@@ -74,11 +74,11 @@ def genre_evaluation_over_time(
 
 
 def _rows(
-    name: str, frame: pd.DataFrame, later: pd.DataFrame, parameters: dict[str, float]
+    name: str, fit: Callable[..., GenreModel], frame: pd.DataFrame, later: pd.DataFrame, parameters: dict[str, float]
 ) -> Iterator[dict[str, Any]]:
     judging = rows_of(later, TEST)
     for learned_from, known in ((EARLIER, later), (ALL, frame)):
-        predictor = train(model_class(name), known, SEED, parameters=parameters).predictor
+        predictor = train(model_class(name), known, SEED, fit=fit, parameters=parameters).predictor
         titles = int((known["split"] == TRAIN).sum())
         told = {"model": name, "learned_from": learned_from, "train_titles": titles}
         for text in TEXTS:

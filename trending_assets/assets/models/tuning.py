@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from trending_assets.assets.models.bert import bert_fit
-from trending_assets.assets.models.genres import CODE, POOL, SEED, TRAINING_SET, TRIALS
+from trending_assets.assets.models.genres import CODE, POOL, SEED, TRAINING_SET, TRIALS, fitting
 from trending_assets.domain.genres.bert import BertModel
 from trending_assets.domain.genres.models import GenreModel, known_name, model_class
 from trending_assets.domain.genres.parameters import Parameter
@@ -58,7 +58,7 @@ class Tuning(dg.Config):
 
 @dg.asset(
     key=TRIALS,
-    deps=[dg.AssetKey(TRAINING_SET)],
+    deps=[dg.AssetKey(TRAINING_SET), dg.AssetKey("title_tfidf_fitted")],
     code_version=code_version(__name__, *CODE),
     group_name="models",
     owners=[OWNER],
@@ -146,7 +146,7 @@ def _objective(
     model_cls: type[GenreModel],
 ) -> "Callable[[optuna.Trial], float]":
     frame = home.lake.read(TRAINING_SET).to_pandas()
-    fit: Callable[..., GenreModel] = model_cls.fit
+    fit = fitting(home, model_cls.name)
     if model_cls is BertModel:
         fit, _ = bert_fit(frame, training, _FITS_OF_A_TRIAL)
 

@@ -17,7 +17,7 @@ from trending_assets.storage.lake import Lake
 if TYPE_CHECKING:
     import pandas as pd
 
-FEATURE_SERVICE = "genre_training_v2"
+FEATURE_SERVICE = "genre_training_v3"
 # Titles with complete labels.
 _LEAST_COMPLETE = 200
 TABLE = "genre_training_set"
@@ -33,7 +33,7 @@ _LABELS = [
     "plot",
     "document_sha256",
 ]
-_INPUTS = ("stg_titles", "title_text", "title_embedding", "title_masked")
+_INPUTS = ("stg_titles", "title_text", "title_embedding", "title_tfidf", "title_masked")
 _SCHEMA = pa.schema(
     [
         pa.field("title_id", pa.string(), False),
@@ -45,8 +45,11 @@ _SCHEMA = pa.schema(
         pa.field("countries", STRINGS, False),
         pa.field("runtime_minutes", pa.int64()),
         pa.field("embedding", pa.list_(pa.float32()), False),
+        pa.field("tfidf", pa.list_(pa.float32()), False),
+        pa.field("tfidf_version", pa.string(), False),
         pa.field("masked_text", pa.string(), False),
         pa.field("masked_embedding", pa.list_(pa.float32()), False),
+        pa.field("masked_tfidf", pa.list_(pa.float32()), False),
         pa.field("plot", pa.string(), False),
         pa.field("language", pa.string()),
         pa.field("sources", STRINGS, False),
@@ -103,7 +106,9 @@ def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
         entities, store.get_feature_service(FEATURE_SERVICE), filter_by_created_timestamp=True
     ).to_df()
     joined = labels.merge(features.drop(columns="event_timestamp"), on="title_id", validate="one_to_one")
-    missing = joined[["text", "embedding", "masked_text", "masked_embedding"]].isna().any(axis=1)
+    missing = (
+        joined[["text", "embedding", "tfidf", "masked_text", "masked_embedding", "masked_tfidf"]].isna().any(axis=1)
+    )
     if len(joined) != len(labels) or missing.any():
         titles = sorted(set(labels["title_id"]) - set(joined[~missing]["title_id"]))
         raise dg.Failure(f"{len(titles)} labelled titles have no features, such as {titles[:3]}")

@@ -1,11 +1,11 @@
 """The genre training set: its splits, its labels, and its rows as features.
 
 A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind,
-year, word_count, countries, runtime_minutes, embedding (left out where no model reads it), masked_text,
-masked_embedding (the same without the names of genres), plot, language, sources, genres, label_coverage,
-labels_complete, split and split_reason. A slug outside a row's ``label_coverage`` is unknown for that row: no positive
-and no negative. Where the labels are not complete, a genre left out may fit all the same: such rows are learned from,
-and not judged by.
+year, word_count, countries, runtime_minutes, embedding, tfidf and tfidf_version (left out where no model reads them),
+masked_text, masked_embedding, masked_tfidf (the same without the names of genres), plot, language, sources, genres,
+label_coverage, labels_complete, split and split_reason. A slug outside a row's ``label_coverage`` is unknown for that
+row: no positive and no negative. Where the labels are not complete, a genre left out may fit all the same: such rows
+are learned from, and not judged by.
 """
 
 import hashlib
@@ -185,24 +185,26 @@ def known_genres(frame: pd.DataFrame, minimum: int = MINIMUM_EXAMPLES) -> tuple[
 
 
 def masked(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows as they are without the names of genres: text, length and embedding."""
+    """The rows as they are without the names of genres: text, length, embedding and reduced TF-IDF."""
     changed: dict[str, Any] = {
         "text": frame["masked_text"],
         "word_count": [len(text.split()) for text in frame["masked_text"]],
     }
-    if "masked_embedding" in frame:
-        changed["embedding"] = frame["masked_embedding"]
+    changed |= {name: frame[f"masked_{name}"] for name in ("embedding", "tfidf") if f"masked_{name}" in frame}
     return frame.assign(**changed)
 
 
 def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:
-    """The rows as features, in order; without embedding where the frame has no such column."""
-    embeddings: Sequence[Any] = frame["embedding"].tolist() if "embedding" in frame else [None] * len(frame)
+    """The rows as features, in order; without embedding or reduced TF-IDF where the frame has no such column."""
+    vectors: list[Sequence[Any]] = [
+        frame[name].tolist() if name in frame else [None] * len(frame)
+        for name in ("embedding", "tfidf", "tfidf_version")
+    ]
     years, minutes = (
         [None if pd.isna(value) else int(value) for value in frame[name]] for name in ("year", "runtime_minutes")
     )
     rows = zip(
-        frame["text"], frame["kind"], years, frame["word_count"], frame["countries"], minutes, embeddings, strict=True
+        frame["text"], frame["kind"], years, frame["word_count"], frame["countries"], minutes, *vectors, strict=True
     )
     return [
         TitleFeatures(
@@ -213,6 +215,8 @@ def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:
             countries=tuple(countries),
             runtime_minutes=runtime,
             embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
+            tfidf=None if tfidf is None else np.asarray(tfidf, dtype=np.float32),
+            tfidf_version=version,
         )
-        for text, kind, year, words, countries, runtime, embedding in rows
+        for text, kind, year, words, countries, runtime, embedding, tfidf, version in rows
     ]

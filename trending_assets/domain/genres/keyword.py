@@ -13,11 +13,10 @@ import pandas as pd
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration
 from trending_assets.domain.genres.datasets import judging_labels
-from trending_assets.domain.genres.lexicon import keyword_scores
+from trending_assets.domain.genres.lexicon import text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
-from trending_assets.domain.genres.tfidf import words_of
 from trending_assets.domain.text.features import TitleFeatures
 
 STEPS: tuple[float, ...] = (0.3, 0.6, 1.0, 1.5, 2.0, 3.0)
@@ -120,5 +119,5 @@ class KeywordModel:
 def _steps(texts: Sequence[str], genres: Sequence[str]) -> npt.NDArray[np.int64]:
     """The step that each text's score has reached, shape (n, k)."""
     columns = [GENRES.index(genre) for genre in genres]
-    scores = np.array([keyword_scores(words_of(text))[columns] for text in texts], dtype=np.float64)
+    scores = np.array([text_keyword_scores(text)[columns] for text in texts], dtype=np.float64)
     return np.digitize(scores.reshape(len(texts), len(columns)), STEPS).astype(np.int64)

@@ -35,7 +35,7 @@ def measure_latency(
     encode: Callable[[Sequence[str]], npt.NDArray[np.float32]],
     clock: Callable[[], float] = time.thread_time,
 ) -> Latency | None:
-    """Predicts titles one by one; an embedding that the model reads is computed anew, as for a text never seen.
+    """Predicts titles one by one; what the model reads beside the text is computed anew, as for a text never seen.
 
     Args:
         predictor: the model with its thresholds.
@@ -47,8 +47,8 @@ def measure_latency(
         return None
 
     def predict(title: TitleFeatures) -> None:
-        seen = replace(title, embedding=encode([title.text])[0]) if predictor.needs_embedding else title
-        predictor.predict([seen])
+        embedding = encode([title.text])[0] if predictor.needs_embedding else None
+        predictor.predict([replace(title, embedding=embedding, tfidf=None)])
 
     for title in titles[:_WARM_UP]:
         predict(title)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres.tfidf import words_of
 
 KEYWORDS: dict[str, str] = {
     "action": """action mission agent* assassin* mercenar* explosi* commando* bounty hitman hitmen terroris* rescue
@@ -99,6 +100,7 @@ KEYWORDS: dict[str, str] = {
 
 
 _KNOWN_WORDS = 50_000
+_KNOWN_TEXTS = 4096
 _PLAIN_WORDS = 30
 
 
@@ -150,3 +152,11 @@ def keyword_scores(words: Sequence[str]) -> npt.NDArray[np.float64]:
     """
     length = max(len(set(words)), _PLAIN_WORDS) / _PLAIN_WORDS
     return np.asarray(keyword_hits(words) / np.sqrt(length), dtype=np.float64)
+
+
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def text_keyword_scores(text: str) -> npt.NDArray[np.float64]:
+    """:func:`keyword_scores` of a text, shape (20,), not to be written to; a training asks for each text many times."""
+    scores = keyword_scores(words_of(text))
+    scores.flags.writeable = False
+    return scores

@@ -17,7 +17,7 @@ from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, incomplete_rows, judging_labels
 from trending_assets.domain.genres.facts import RUNTIME_STEPS, common_countries, country_flags, runtime_step
-from trending_assets.domain.genres.lexicon import keyword_scores
+from trending_assets.domain.genres.lexicon import text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
@@ -37,7 +37,7 @@ _SIDE = sum(_PARTS)
 _VOCABULARY_FILE, _ARRAYS_FILE = "model.json", "model.npz"
 
 
-def _side_features(title: TitleFeatures, words: Sequence[str], countries: Sequence[str]) -> npt.NDArray[np.float64]:
+def _side_features(title: TitleFeatures, countries: Sequence[str]) -> npt.NDArray[np.float64]:
     """Kind, decade and running time one-hot, log of one plus each keyword score, countries; shape (68 + countries,)."""
     side = np.zeros(_SIDE)
     show, step = title.kind == "show", runtime_step(title)
@@ -47,7 +47,7 @@ def _side_features(title: TitleFeatures, words: Sequence[str], countries: Sequen
     else:
         side[_DECADE + _DECADES.index(min(max(title.year // 10 * 10, _DECADES[0]), _DECADES[-1]))] = 1.0
     side[_KEYWORDS - 1 if step is None else _RUNTIME + RUNTIME_STEPS * show + step] = 1.0
-    side[_KEYWORDS:] = np.log1p(keyword_scores(words))
+    side[_KEYWORDS:] = np.log1p(text_keyword_scores(title.text))
     return np.concatenate([side, country_flags(title, countries)])
 
 
@@ -99,13 +99,12 @@ class LogisticRegressionModel:
         from sklearn.linear_model import LogisticRegression
 
         titles = features_of(frame.drop(columns="embedding", errors="ignore"))
-        words = [words_of(title.text) for title in titles]
-        terms = [terms_of(there) for there in words]
+        terms = [terms_of(words_of(title.text)) for title in titles]
         settled = with_defaults(cls.search_space, parameters)
         strength, weight = settled["inverse_regularisation"], settled["side_weight"]
         tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, int(settled["largest_vocabulary"]))
         countries = common_countries(titles)
-        side = np.array([_side_features(title, there, countries) for title, there in zip(titles, words, strict=True)])
+        side = np.array([_side_features(title, countries) for title in titles])
         plain = hstack([tfidf.matrix(terms), csr_matrix(side * weight)]).tocsr()
         # One more column takes up what incomplete labels leave out, and no title that is asked about has it.
         apart = hstack([plain, csr_matrix(incomplete_rows(frame)[:, None] * _APART)]).tocsr()
@@ -138,9 +137,8 @@ class LogisticRegressionModel:
         return self.calibration.apply(sigmoid(scores))
 
     def _score(self, title: TitleFeatures) -> npt.NDArray[np.float64]:
-        words = words_of(title.text)
-        columns, values = self.tfidf.row(terms_of(words))
-        side = _side_features(title, words, self.countries)
+        columns, values = self.tfidf.row(terms_of(words_of(title.text)))
+        side = _side_features(title, self.countries)
         return values @ self.weights[columns] + side @ self.weights[-len(side) :] + self.intercept
 
     def with_calibration(self, calibration: Calibration) -> Self:

@@ -1,7 +1,8 @@
-"""``genre_xgboost``: one multi-label gradient-boosted model on embedding, keyword scores and plain facts.
+"""``genre_xgboost``: one multi-label gradient-boosted model on embedding, reduced TF-IDF, keyword scores and facts.
 
 The embedding is first turned onto its main axes among the train titles: trees cut along axes, and 48 of
-those say more than 384 that each say little.
+those say more than 384 that each say little. The reduced TF-IDF is a feature that was fitted before; the model carries
+what it was fitted to, so that it knows a text that no feature store has seen.
 """
 
 import json
@@ -18,11 +19,11 @@ from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, judging_labels
 from trending_assets.domain.genres.facts import common_countries, country_flags
-from trending_assets.domain.genres.lexicon import keyword_scores
+from trending_assets.domain.genres.lexicon import text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, MissingEmbeddingError, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
-from trending_assets.domain.genres.tfidf import words_of
+from trending_assets.domain.genres.reduced_tfidf import SIZE, ReducedTfIdf
 from trending_assets.domain.text.encoder import EMBEDDING_SIZE
 from trending_assets.domain.text.features import TitleFeatures
 
@@ -40,7 +41,7 @@ _PARAMETERS: dict[str, Any] = {
     # More threads sum in another order, and a request waits for the slowest of them.
     "nthread": 1,
 }
-_PLAIN_FEATURES = 4 + len(GENRES)
+_PLAIN_FEATURES = 4 + len(GENRES) + SIZE
 _BOOSTER_FILE, _ARRAYS_FILE, _GENRES_FILE = "model.ubj", "model.npz", "model.json"
 
 Objective = Callable[[npt.NDArray[np.float32], "xgboost.DMatrix"], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
@@ -83,21 +84,33 @@ def _embedding(title: TitleFeatures) -> npt.NDArray[np.float64]:
     return embedding.astype(np.float64)
 
 
+def _tfidf(title: TitleFeatures, reduction: ReducedTfIdf) -> npt.NDArray[np.float32]:
+    """The title's reduced TF-IDF; computed where it is missing or was made by another transformation."""
+    if title.tfidf is None or title.tfidf_version != reduction.version:
+        return reduction.transform(title.text)
+    return title.tfidf
+
+
 def _design(
     titles: Sequence[TitleFeatures],
     countries: Sequence[str],
     mean: npt.NDArray[np.float64],
     axes: npt.NDArray[np.float64],
+    reduction: ReducedTfIdf,
 ) -> npt.NDArray[np.float32]:
-    """Is-show, year, word count, running time, keyword scores, countries, axes; shape (n, 24 + countries + axes)."""
+    """What the trees read, shape (n, 56 + countries + axes).
+
+    Is-show, year, word count, running time, keyword scores, countries, axes of the embedding, reduced TF-IDF.
+    """
     rows = []
     for title in titles:
         year, runtime = (np.nan if v is None else float(v) for v in (title.year, title.runtime_minutes))
         plain = [float(title.kind == "show"), year, float(title.word_count), runtime]
         # Row by row: a product over a whole batch rounds differently, and a tree's cut would show it.
         place = axes @ (_embedding(title) - mean)
-        keywords = keyword_scores(words_of(title.text))
-        rows.append(np.concatenate([plain, keywords, country_flags(title, countries), place]))
+        keywords = text_keyword_scores(title.text)
+        tfidf = _tfidf(title, reduction)
+        rows.append(np.concatenate([plain, keywords, country_flags(title, countries), place, tfidf]))
     return np.array(rows, dtype=np.float32)
 
 
@@ -111,6 +124,7 @@ class XGBoostModel:
         countries: the countries that it knows.
         mean: shape (384,).
         axes: shape (at most 48, 384).
+        reduction: makes a text's reduced TF-IDF.
         intercept: shape (k,).
         calibration: what the probabilities go through.
     """
@@ -133,6 +147,7 @@ class XGBoostModel:
     countries: tuple[str, ...]
     mean: npt.NDArray[np.float64]
     axes: npt.NDArray[np.float64]
+    reduction: ReducedTfIdf
     intercept: npt.NDArray[np.float64]
     calibration: Calibration
 
@@ -144,15 +159,25 @@ class XGBoostModel:
         genres: Sequence[str],
         seed: int,
         parameters: Mapping[str, float] = DEFAULTS,
+        *,
+        reduction: ReducedTfIdf | None = None,
     ) -> Self:
         """Fits axes and trees; see :class:`~trending_assets.domain.genres.models.GenreModel`.
+
+        Args:
+            frame: n rows of the training set.
+            labels: shape (n, k): 1, 0, or NaN where unknown.
+            genres: the k slugs.
+            seed: seed of the trees.
+            parameters: values for some of the ``search_space``.
+            reduction: what made the rows' reduced TF-IDF; without it the model learns nothing from it.
 
         Raises:
             MissingEmbeddingError: a title has no embedding.
         """
         import xgboost
 
-        titles = features_of(frame)
+        titles, reduction = features_of(frame), reduction or ReducedTfIdf.unfitted()
         countries = common_countries(titles)
         mean, axes = main_axes(np.array([_embedding(title) for title in titles]))
         judging = judging_labels(frame, labels)
@@ -161,7 +186,7 @@ class XGBoostModel:
         left_out = np.isnan(judging) & ~np.isnan(labels)
         starts = np.where(left_out, logit(prevalence(np.where(left_out, labels, np.nan))), intercept)
         data = xgboost.QuantileDMatrix(
-            _design(titles, countries, mean, axes),
+            _design(titles, countries, mean, axes, reduction),
             label=np.nan_to_num(labels),
             max_bin=_PARAMETERS["max_bin"],
             nthread=1,
@@ -174,7 +199,8 @@ class XGBoostModel:
             rounds,
             obj=masked_logistic(labels, starts),
         )
-        return cls(tuple(genres), booster, countries, mean, axes, intercept, Calibration.identity(len(genres)))
+        identity = Calibration.identity(len(genres))
+        return cls(tuple(genres), booster, countries, mean, axes, reduction, intercept, identity)
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities, shape (len(features), k).
@@ -185,7 +211,7 @@ class XGBoostModel:
         if not features:
             return np.empty((0, len(self.genres)))
         margins = self.booster.inplace_predict(
-            _design(features, self.countries, self.mean, self.axes), predict_type="margin"
+            _design(features, self.countries, self.mean, self.axes, self.reduction), predict_type="margin"
         )
         scores = np.asarray(margins, dtype=np.float64).reshape(len(features), len(self.genres)) + self.intercept
         return self.calibration.apply(sigmoid(scores))
@@ -199,7 +225,7 @@ class XGBoostModel:
         return
 
     def save(self, folder: Path) -> None:
-        """Writes ``model.ubj`` (trees), ``model.npz`` (arrays) and ``model.json`` (genres, countries)."""
+        """Writes ``model.ubj`` (trees), ``model.npz`` (arrays), ``model.json`` (genres, countries) and ``tfidf.*``."""
         self.booster.save_model(folder / _BOOSTER_FILE)
         np.savez(
             folder / _ARRAYS_FILE,
@@ -209,12 +235,13 @@ class XGBoostModel:
             slope=self.calibration.slope,
             shift=self.calibration.intercept,
         )
+        self.reduction.save(folder)
         content = {"genres": self.genres, "countries": self.countries}
         (folder / _GENRES_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Reads the three files.
+        """Reads the files.
 
         Raises:
             ModelFileError: they do not fit together.
@@ -231,4 +258,8 @@ class XGBoostModel:
             raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres")
         if booster.num_features() != _PLAIN_FEATURES + len(countries) + len(axes):
             raise ModelFileError(f"{folder}: trees on {booster.num_features()} features do not fit {len(axes)} axes")
-        return cls(genres, booster, countries, mean, axes, intercept, Calibration(slope, shift))
+        try:
+            reduction = ReducedTfIdf.load(folder)
+        except (FileNotFoundError, ValueError) as error:
+            raise ModelFileError(f"{folder}: no reduced TF-IDF: {error}") from error
+        return cls(genres, booster, countries, mean, axes, reduction, intercept, Calibration(slope, shift))

@@ -26,6 +26,8 @@ class TitleFeatures:
         countries: where it was made, ISO 3166-1; empty where that is unknown.
         runtime_minutes: its running time, of a show that of an episode; None where that is unknown.
         embedding: 384 float32 values, or None where the model in use needs no embedding.
+        tfidf: 32 float32 values of a reduced TF-IDF, or None; a model that reads it can compute it too.
+        tfidf_version: which fitted transformation made ``tfidf``; values of another than the model's own say nothing.
     """
 
     text: str
@@ -35,6 +37,8 @@ class TitleFeatures:
     countries: tuple[str, ...] = ()
     runtime_minutes: int | None = None
     embedding: npt.NDArray[np.float32] | None = None
+    tfidf: npt.NDArray[np.float32] | None = None
+    tfidf_version: str | None = None
 
 
 def model_text(title: str, plot: str) -> str:

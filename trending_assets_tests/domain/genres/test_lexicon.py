@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trending_assets.domain.catalog.taxonomy import GENRES
-from trending_assets.domain.genres.lexicon import KEYWORDS, keyword_hits, keyword_scores
+from trending_assets.domain.genres.lexicon import KEYWORDS, keyword_hits, keyword_scores, text_keyword_scores
 from trending_assets.domain.genres.tfidf import words_of
 
 
@@ -46,3 +46,11 @@ def test_a_long_text_needs_more_keywords_for_the_same_score() -> None:
     assert keyword_scores(words)[western] == 1.0
     assert keyword_scores(words + [f"more{i}" for i in range(90)])[western] == 0.5
     assert keyword_scores(words + words)[western] == 1.0
+
+
+def test_a_text_that_is_remembered_cannot_be_changed() -> None:
+    text = "A haunted saloon."
+    assert text_keyword_scores(text).tolist() == keyword_scores(words_of(text)).tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        text_keyword_scores(text)[0] = 5.0
+    assert text_keyword_scores(text).tolist() == keyword_scores(words_of(text)).tolist()

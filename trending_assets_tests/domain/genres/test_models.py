@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from trending_assets.domain.genres.models import (
     load_model,
     model_class,
 )
-from trending_assets.domain.genres.xgb import masked_logistic
+from trending_assets.domain.genres.reduced_tfidf import ReducedTfIdf
+from trending_assets.domain.genres.xgb import XGBoostModel, masked_logistic
 from trending_assets.domain.text.features import title_features
 from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
 
@@ -167,7 +169,7 @@ def test_a_telling_word_raises_its_genre(models: dict[str, GenreModel], name: st
 @pytest.mark.parametrize("text", ["", "!!!", "é ü ñ 漢字", "x" * 20_000])
 def test_odd_texts_are_predicted(models: dict[str, GenreModel], name: str, text: str) -> None:
     features = title_features("", text, "show", None)
-    if model_class(name).feature_service == "genre_text_embedding_v2":
+    if model_class(name).feature_service == "genre_text_embedding_v3":
         features = type(features)(**{**vars(features), "embedding": np.zeros(384, dtype=np.float32)})
     assert np.isfinite(models[name].predict_proba([features])).all()
 
@@ -179,6 +181,42 @@ def test_xgboost_refuses_a_title_without_a_whole_embedding(
     title = title_features("The Fog", "A ghost story", "movie", 1980)
     with pytest.raises(MissingEmbeddingError, match="The Fog"):
         models["genre_xgboost"].predict_proba([type(title)(**{**vars(title), "embedding": embedding})])
+
+
+@pytest.fixture(scope="module")
+def reading_tfidf() -> XGBoostModel:
+    """Trees on vectors of a feature store, none of which tells anything but the reduced TF-IDF."""
+    reduction = ReducedTfIdf.fit(_FRAME["text"].tolist())
+    frame = _FRAME.assign(
+        tfidf=[reduction.transform(text) for text in _FRAME["text"]],
+        tfidf_version=reduction.version,
+        embedding=[np.zeros(384, dtype=np.float32)] * len(_FRAME),
+    )
+    return XGBoostModel.fit(frame, _LABELS, LEARNED, 7, reduction=reduction)
+
+
+def test_xgboost_carries_what_makes_its_reduced_tfidf(reading_tfidf: XGBoostModel, tmp_path: Path) -> None:
+    reading_tfidf.save(tmp_path)
+    loaded = load_model("genre_xgboost", tmp_path)
+    assert isinstance(loaded, XGBoostModel)
+    by_text = [replace(title, embedding=np.zeros(384, dtype=np.float32)) for title in features_of(_FRAME)]
+    version = reading_tfidf.reduction.version
+    stored = [
+        replace(title, tfidf=reading_tfidf.reduction.transform(title.text), tfidf_version=version) for title in by_text
+    ]
+    of_another = [replace(title, tfidf=-title.tfidf, tfidf_version="another") for title in stored]
+    expected = reading_tfidf.predict_proba(stored)
+    for features in (by_text, stored, of_another):
+        assert loaded.predict_proba(features).tobytes() == expected.tobytes()
+    # The vector that is stored is what is read.
+    assert (loaded.predict_proba([replace(title, tfidf=-title.tfidf) for title in stored]) != expected).any()
+
+
+def test_xgboost_without_its_fitted_words_is_refused(reading_tfidf: XGBoostModel, tmp_path: Path) -> None:
+    reading_tfidf.save(tmp_path)
+    (tmp_path / "tfidf.json").unlink()
+    with pytest.raises(ModelFileError, match="reduced TF-IDF"):
+        load_model("genre_xgboost", tmp_path)
 
 
 def test_xgboost_predicts_on_one_thread(models: dict[str, GenreModel], tmp_path: Path) -> None:
