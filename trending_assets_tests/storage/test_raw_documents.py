@@ -287,7 +287,7 @@ def _broken_off(store: RawStore, work: Callable[[], object]) -> Iterator[int]:
     """Does work again and again, broken off one line later each time, until it comes to its end."""
     # What lies above the objects does the same in a folder.
     bucket = isinstance(store, LakeRawStore) and store._lake.uri("").startswith("s3:")
-    module = "trending_assets.storage.objects" if bucket else "trending_assets.storage."
+    module = "trending_assets.storage.s3_objects" if bucket else "trending_assets.storage."
     for number in itertools.count():
         try:
             with _interrupted_at(number, module):

@@ -41,7 +41,8 @@ def test_the_text_that_models_read_is_the_title_and_then_the_plot(title: str, pl
 def test_features_hold_nothing_that_a_caller_cannot_send() -> None:
     names = {field.name for field in dataclasses.fields(TitleFeatures)}
     sent = set(Instance.model_fields) - {"title", "plot"}
-    assert names == sent | {"text", "word_count", "embedding"}
+    # The others are computed from these.
+    assert names == sent | {"text", "word_count", "embedding", "tfidf", "tfidf_version"}
 
 
 def test_what_is_not_known_is_said_to_be_unknown() -> None:
