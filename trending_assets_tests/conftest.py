@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+# Feast, loaded first, has it keep its values in files that all apps of a process share.
+import prometheus_client  # noqa: F401
 import pytest
 
 # Fitting its linear layer alone takes seconds; the fine-tuning has its own tests.
