@@ -91,7 +91,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.write_to_online_store("title_embedding", embeddings)
     store.write_to_online_store("title_tfidf__v1", tfidf)
     vectors = {"embedding": embeddings["embedding"], "tfidf": tfidf["tfidf"], "tfidf_version": reduction.version}
-    frame = texts.assign(**vectors, labels_complete=True)
+    frame = texts.assign(**vectors, masked_text=texts["text"], labels_complete=True)
     labels = np.array([[float(genre in row["genres"]) for genre in GENRES] for row in ROWS])
     for name in MODELS:
         fit = partial(XGBoostModel.fit, reduction=reduction) if name == XGBoostModel.name else model_class(name).fit

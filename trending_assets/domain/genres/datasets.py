@@ -194,6 +194,19 @@ def masked(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**changed)
 
 
+def some_masked(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """The rows, some of them with their text as it is without the names of genres.
+
+    Args:
+        frame: rows of a training set.
+        share: how many of them, between 0 and 1.
+        seed: decides which.
+    """
+    # A stream of its own: the same seed hides facts of rows too, and not of these.
+    chosen = np.random.default_rng((seed, 1)).random(len(frame)) < share
+    return frame.assign(text=frame["text"].mask(chosen, frame["masked_text"]))
+
+
 def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:
     """The rows as features, in order; without embedding or reduced TF-IDF where the frame has no such column."""
     vectors: list[Sequence[Any]] = [

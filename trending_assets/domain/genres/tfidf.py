@@ -1,4 +1,4 @@
-"""TF-IDF of word 1- and 2-grams in plain Python and NumPy: fitted on train texts, then fixed.
+"""TF-IDF of word and character n-grams in plain Python and NumPy: fitted on train texts, then fixed.
 
 The weights are scikit-learn's with ``sublinear_tf`` and ``smooth_idf`` (its user guide, section 8.2.3):
 ``(1 + ln tf) * (1 + ln((1 + n) / (1 + df)))``, each text scaled to length 1. One text takes a fraction of a
@@ -8,6 +8,7 @@ millisecond, which its vectoriser does not.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 _WORD = re.compile(r"[^\W_]{2,}")
+_GRAM = 4
 
 
 def words_of(text: str) -> list[str]:
@@ -26,8 +28,17 @@ def words_of(text: str) -> list[str]:
 
 
 def terms_of(words: Sequence[str]) -> list[str]:
-    """The words, then the pairs of neighbours joined by a space."""
-    return [*words, *map(" ".join, pairwise(words))]
+    """The words, then the pairs of neighbours joined by a space, then each word's character 4-grams.
+
+    A word's ends count as a character, so that "<gho" is how a word begins; a tilde tells a 4-gram from a word.
+    """
+    return [*words, *map(" ".join, pairwise(words)), *(gram for word in words for gram in _grams(word))]
+
+
+@lru_cache(maxsize=50_000)
+def _grams(word: str) -> tuple[str, ...]:
+    whole = f"<{word}>"
+    return tuple(f"~{whole[i : i + _GRAM]}" for i in range(len(whole) - _GRAM + 1))
 
 
 class TfIdf:

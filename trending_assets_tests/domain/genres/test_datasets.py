@@ -14,8 +14,10 @@ from trending_assets.domain.genres.datasets import (
     label_matrix,
     released_later,
     rows_of,
+    some_masked,
     splits,
 )
+from trending_assets.domain.genres.facts import some_without_facts
 from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
 
 
@@ -26,6 +28,20 @@ def _ids_of(split: str, number: int) -> list[str]:
 def _frame(rows: list[tuple[str, str, list[str], list[str]]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["title_id", "text", "genres", "label_coverage"])
     return frame.assign(plot=[text.partition(". ")[2] for text in frame["text"]], labels_complete=True)
+
+
+def test_some_rows_are_shown_without_the_names_of_genres() -> None:
+    frame = corpus(400).assign(masked_text="nothing")
+    shown = some_masked(frame, 0.3, 5)
+    assert (shown["text"] == "nothing").mean() == pytest.approx(0.3, abs=0.07)
+    kept = shown["text"] != "nothing"
+    assert shown["text"][kept].tolist() == frame["text"][kept].tolist()
+    assert some_masked(frame, 0.3, 5)["text"].tolist() == shown["text"].tolist()
+    assert some_masked(frame, 0.3, 6)["text"].tolist() != shown["text"].tolist()
+    assert some_masked(frame, 0.0, 5)["text"].tolist() == frame["text"].tolist()
+    # Facts are hidden by the same seed, of other rows.
+    hidden = some_without_facts(frame.assign(countries=[["FR"]] * 400), 5)["countries"].map(len) == 0
+    assert 0 < (hidden & kept).sum() < hidden.sum()
 
 
 def test_the_shares_of_the_splits() -> None:

@@ -8,6 +8,8 @@ from trending_assets.domain.genres.parameters import Parameter, UnknownParameter
 from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
 
 _FRAME = rows_of(corpus(160), "train")
+# As if these were names of genres.
+_FRAME["masked_text"] = _FRAME["text"].str.replace("cowboy|ghost", "", regex=True)
 _LABELS = label_matrix(_FRAME, LEARNED)
 _QUICK = [
     (name, parameter) for name in ("genre_logreg", "genre_xgboost") for parameter in model_class(name).search_space

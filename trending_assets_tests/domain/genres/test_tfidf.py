@@ -13,9 +13,12 @@ def _terms(text: str) -> list[str]:
     return terms_of(words_of(text))
 
 
-def test_words_and_pairs() -> None:
+def test_words_pairs_and_characters() -> None:
     assert words_of("A Wild-West tale, été 1883!") == ["wild", "west", "tale", "été", "1883"]
-    assert terms_of(["wild", "west", "tale"]) == ["wild", "west", "tale", "wild west", "west tale"]
+    of_words = ["wild", "west", "wild west"]
+    of_characters = ["~<wil", "~wild", "~ild>", "~<wes", "~west", "~est>"]
+    assert terms_of(["wild", "west"]) == [*of_words, *of_characters]
+    assert terms_of(["tv"]) == ["tv", "~<tv>"]
     assert terms_of([]) == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import features_of, label_matrix, rows_of, splits
+from trending_assets.domain.genres.masking import mask_genre_words
 from trending_assets.domain.genres.metrics import Evaluation, macro_f1
 from trending_assets.domain.genres.models import MODEL_NAMES, model_class
 from trending_assets.domain.genres.thresholds import tune_thresholds
@@ -195,6 +196,7 @@ def _justwatch_rows(path: Path) -> Iterator[dict[str, object]]:
             yield {
                 "title_id": row["id"],
                 "text": title.text,
+                "masked_text": mask_genre_words(title.text),
                 "plot": row["description"],
                 "kind": title.kind,
                 "year": year,
