@@ -8,6 +8,7 @@ import dagster as dg
 
 from trending_assets.ingest.source import Source
 from trending_assets.resources.home import HomeResource
+from trending_assets.storage.card_files import write_model_card
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -99,6 +100,7 @@ def retention(sources: Iterable[Source], days: int | None) -> dg.JobDefinition:
 def roll_back_champion(context: dg.OpExecutionContext, home: HomeResource) -> None:
     """Makes the previous champion the champion again; serving follows within seconds."""
     champion = home.registry.roll_back_by_hand(context.run_id)
+    write_model_card(home.paths, home.registry)
     context.log.info("champion is %s again", champion)
 
 

@@ -230,6 +230,8 @@ def test_rolling_back_makes_the_previous_champion_serve_again(finished: SmallHom
     decision = registry.decisions()[-1]
     assert (decision["candidate"], decision["champion_before"]) == (str(first), other)
     assert decision["reasons"] == ["rolled back by a person"]
+    card = Home(home.folder).reports / "model_cards" / first.model / f"{first.version}.md"
+    assert "rolled back by a person" in card.read_text()
 
 
 def test_what_passed_the_gate_can_be_made_to_wait_for_a_person(finished: SmallHome, tmp_path: Path) -> None:
