@@ -92,6 +92,9 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
     os.environ |= _place(settings)
     os.environ["TRENDING_FULL_SAMPLE"] = str(settings.full_sample).lower()
     os.environ["TRENDING_BERT_MINUTES"] = str(settings.bert_minutes)
+    os.environ.pop("TRENDING_BERT_PASSES", None)
+    if settings.bert_passes is not None:
+        os.environ["TRENDING_BERT_PASSES"] = str(settings.bert_passes)
     from trending_assets.automation.dead_runs import report_dead_runs
     from trending_assets.automation.pipeline import Pipeline
     from trending_assets.automation.running import open_instance
@@ -271,14 +274,22 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Budget of bert; TRENDING_BERT_MINUTES where not given.")
     ] = None,
+    passes: Annotated[
+        float | None,
+        typer.Option(min=0, help="How often bert sees each title, whatever that takes; TRENDING_BERT_PASSES else."),
+    ] = None,
 ) -> None:
     """Trains one genre model on all landed days, and lets the gate decide whether it serves."""
     from trending_assets.demo import say_scores
     from trending_assets.domain.genres.models import known_name
 
     name, settings = known_name(model), _settings()
+    if minutes is not None and passes is not None:
+        raise CommandError("--minutes decides the passes where --passes does not: give one of the two")
     if minutes is not None:
-        settings = settings.model_copy(update={"bert_minutes": minutes})
+        settings = settings.model_copy(update={"bert_minutes": minutes, "bert_passes": None})
+    elif passes is not None:
+        settings = settings.model_copy(update={"bert_passes": passes})
     with _pipeline(settings) as pipeline:
         pipeline.train(name)
         say_scores(pipeline.folder, _registry(settings), console)
@@ -485,16 +496,29 @@ def models_show(ref: Annotated[str, typer.Argument(help="model/version, or an al
 @models_app.command("promote")
 def models_promote(ref: Annotated[str, typer.Argument(help="model/version, or challenger.")]) -> None:
     """Makes a version the champion; the API follows within seconds."""
-    registry = _registry(_settings())
+    settings = _settings()
+    registry = _registry(settings)
     found = registry.aliases().get(ref) or _ref(ref)
     registry.promote_by_hand(found)
+    _write_card(settings, registry)
     console.print(f"champion: {found}")
+
+
+def _write_card(settings: "Settings", registry: "ModelRegistry") -> None:
+    from trending_assets.storage.card_files import write_model_card
+    from trending_assets.storage.home import Home
+
+    write_model_card(Home(settings.home), registry)
 
 
 @models_app.command("rollback")
 def models_rollback() -> None:
     """Makes the previous champion the champion again; the API follows within seconds."""
-    console.print(f"champion: {_registry(_settings()).roll_back_by_hand()}")
+    settings = _settings()
+    registry = _registry(settings)
+    champion = registry.roll_back_by_hand()
+    _write_card(settings, registry)
+    console.print(f"champion: {champion}")
 
 
 @wandb_app.command("sync")

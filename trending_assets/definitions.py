@@ -74,6 +74,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
         "training": TrainingResource(
             retrained=[known_name(name) for name in settings.retrained],
             bert_minutes=settings.bert_minutes,
+            bert_passes=settings.bert_passes,
             bert_new_rows=settings.bert_new_rows,
             bert_checkpoint=str(settings.bert_checkpoint or ""),
         ),

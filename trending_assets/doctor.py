@@ -99,7 +99,9 @@ def _fine_tuning(settings: Settings) -> tuple[str, str]:
     if missing:
         return "off", f"genre_bert cannot be trained, not installed: {', '.join(missing)}; run `make setup`"
     begins_with = settings.bert_checkpoint or encoder.NAME
-    return "local", f"genre_bert: {begins_with} within {settings.bert_minutes:g} minutes, on a GPU where there is one"
+    minutes, passes = settings.bert_minutes, settings.bert_passes
+    budget = f"within {minutes:g} minutes" if passes is None else f"for {passes:g} passes"
+    return "local", f"genre_bert: {begins_with} {budget}, on a GPU where there is one"
 
 
 def _tracking(home: Home, settings: Settings) -> tuple[str, str]:

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
         require_approval: what passes the gate waits for a person, who promotes it by a command.
         retrain_models: names of the genre models that a sensor's retraining trains anew, separated by commas; of the
             others the newest version stays in the running.
-        bert_minutes: the budget of a training of ``genre_bert``; 0 fits its linear layer alone.
+        bert_minutes: the budget of a training of ``genre_bert``, which sees its titles as often as that allows on the
+            machine at hand; 0 fits its linear layer alone.
+        bert_passes: how often ``genre_bert`` sees each train title; what ``bert_minutes`` allows where it is not set.
         bert_new_rows: how many labelled titles must have come since for a sensor's retraining to train ``genre_bert``
             anew.
         bert_checkpoint: folder of the BERT that ``genre_bert`` begins with; all-MiniLM-L6-v2 where it is not set.
@@ -43,6 +45,7 @@ class Settings(BaseSettings):
     require_approval: bool = False
     retrain_models: str = "genre_keyword,genre_logreg,genre_xgboost,genre_bert,genre_blend"
     bert_minutes: float = Field(default=20.0, ge=0)
+    bert_passes: float | None = Field(default=None, ge=0)
     bert_new_rows: int = Field(default=5000, ge=0)
     bert_checkpoint: Path | None = None
     tracking: Literal["auto", "off"] = "auto"

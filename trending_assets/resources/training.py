@@ -12,7 +12,8 @@ class TrainingResource(dg.ConfigurableResource["TrainingResource"]):
 
     Attributes:
         retrained: names of the models that a sensor's retraining trains anew.
-        bert_minutes: the budget of ``genre_bert``.
+        bert_minutes: the budget of ``genre_bert``, which decides its passes where ``bert_passes`` is None.
+        bert_passes: how often ``genre_bert`` sees each train title.
         bert_new_rows: labelled titles that must have come since for a sensor's retraining to train it anew.
         bert_checkpoint: folder of the encoder that it begins with; all-MiniLM-L6-v2 where empty.
     """
@@ -20,7 +21,13 @@ class TrainingResource(dg.ConfigurableResource["TrainingResource"]):
     retrained: list[str]
     bert_minutes: float
     bert_new_rows: int
+    bert_passes: float | None = None
     bert_checkpoint: str = ""
+
+    @property
+    def bert_budget(self) -> dict[str, float]:
+        """What ``genre_bert`` is given: its passes where a person has said how many, its minutes otherwise."""
+        return {"minutes": self.bert_minutes} if self.bert_passes is None else {"passes": self.bert_passes}
 
     @property
     def checkpoint(self) -> Path:

@@ -191,10 +191,11 @@ def _gate(manifest: Manifest, decisions: Iterable[Mapping[str, Any]]) -> list[st
 
 
 def _reproduce(manifest: Manifest) -> list[str]:
-    minutes = manifest.parameters.get("minutes")
-    budget = "" if minutes is None else f" --minutes {_number(minutes)}"
+    # A budget of minutes gives other passes on another machine.
+    passes = manifest.parameters.get("passes")
+    budget = "" if passes is None else f" --passes {_number(passes)}"
     facts = {
-        "command": f"`trending train {manifest.model}{budget}`, which gives the same version for the same training set",
+        "command": f"`trending train {manifest.model}{budget}`, which gives the same model for the same training set",
         "code version": f"`{manifest.code_version}`",
         "seed": str(manifest.seed),
         "parameters": ", ".join(f"{k} = {_number(v)}" for k, v in manifest.parameters.items()) or "none",

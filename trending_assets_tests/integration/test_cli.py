@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from trending_assets.automation.running import INSTANCE_SETTINGS
+from trending_assets.storage.home import Home
 from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import HISTORY
@@ -141,14 +142,18 @@ def test_models_are_listed_shown_promoted_and_rolled_back(home: SmallHome) -> No
     assert trending(home.folder, "models", "promote", str(other)).returncode == 0
     assert home.registry.aliases() == {"champion": other, "previous": champion}
     assert home.registry.decisions()[-1]["reasons"] == ["promoted by a person"]
+    cards = Home(home.folder).reports / "model_cards"
+    assert "promoted by a person" in (cards / other.model / f"{other.version}.md").read_text()
     assert trending(home.folder, "models", "rollback").returncode == 0
     assert home.registry.aliases()["champion"] == champion
+    assert "rolled back by a person" in (cards / champion.model / f"{champion.version}.md").read_text()
     assert "not registered" in failed(trending(home.folder, "models", "promote", "genre_logreg/nothing"))
 
 
 def test_one_model_is_trained_by_name_and_the_gate_decides(home: SmallHome) -> None:
     before = {model: home.registry.versions(model) for model in home.registry.models()}
-    done = trending(home.folder, "train", "bert", "--minutes", "0.01")
+    assert "give one of the two" in failed(trending(home.folder, "train", "bert", "--minutes", "1", "--passes", "1"))
+    done = trending(home.folder, "train", "bert", "--passes", "0.05")
     assert done.returncode == 0, done.stderr
     assert "macro-F1 and micro-F1 on the test titles:" in done.stdout
     assert "last decision of the gate:" in done.stdout
@@ -159,7 +164,7 @@ def test_one_model_is_trained_by_name_and_the_gate_decides(home: SmallHome) -> N
         home.registry.manifest(ModelRef("genre_bert", version)).parameters
         for version in home.registry.versions("genre_bert")
     ]
-    assert [p["minutes"] for p in parameters] == [0, 0.01]
+    assert [(p["passes"], p.get("minutes")) for p in parameters] == [(0, 0), (0.05, None)]
 
 
 def test_what_a_search_found_is_what_a_model_is_trained_with(home: SmallHome) -> None:

@@ -26,6 +26,7 @@ from trending_assets.assets.models.tracked import tracked_training
 from trending_assets.domain.genres.bert import BertModel
 from trending_assets.domain.genres.datasets import TRAIN, VALIDATION, known_genres, rows_of
 from trending_assets.domain.genres.training import FOLDS, TrainedModel, train
+from trending_assets.domain.text.bert import CHECKPOINT_FILES
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.tracking import TrackingResource
@@ -53,7 +54,8 @@ _LEAST_COMPARED, _MOST_COMPARED = 300, 2000
     kinds={"pytorch", "onnx"},
     pool=POOL,
     description=(
-        "all-MiniLM-L6-v2, or another BERT, fine-tuned end to end on the texts within TRENDING_BERT_MINUTES. "
+        "all-MiniLM-L6-v2, or another BERT, fine-tuned end to end on the texts, for TRENDING_BERT_PASSES or within "
+        "TRENDING_BERT_MINUTES. "
         "A sensor's retraining keeps the newest version until TRENDING_BERT_NEW_ROWS labelled titles have come since."
     ),
     metadata=column_schema(READS),
@@ -64,7 +66,7 @@ def genre_bert(
     """The version for the current training set and budget, or the newest one where a sensor asked too early."""
     code = code_version_of(context, _NAME)
     checkpoint, parameters = _sha256(training.checkpoint), chosen_parameters(home.lake, _NAME)
-    settings = {"minutes": training.bert_minutes, "checkpoint": checkpoint, **parameters}
+    settings = {**training.bert_budget, "checkpoint": checkpoint, **parameters}
     ref = ModelRef(_NAME, version_of(home.lake, code, settings))
     told: dict[str, Any] = {}
     if not home.registry.exists(ref):
@@ -90,7 +92,7 @@ def _newest(home: HomeResource, code: str, checkpoint: str) -> tuple[ModelRef | 
 
 
 def bert_fit(frame: pd.DataFrame, training: TrainingResource, fits: float) -> tuple[Callable[..., BertModel], float]:
-    """What fits one model within the budget, and how often it sees each row.
+    """What fits one model on the budget, and how often it sees each row.
 
     Args:
         frame: the training set.
@@ -99,8 +101,10 @@ def bert_fit(frame: pd.DataFrame, training: TrainingResource, fits: float) -> tu
     """
     from trending_assets.domain.genres.bert_training import affordable_passes
 
-    folder, rows = training.checkpoint, rows_of(frame, TRAIN)
-    passes = affordable_passes(folder, rows, len(known_genres(frame)), fits, training.bert_minutes * 60)
+    folder, passes = training.checkpoint, training.bert_passes
+    if passes is None:
+        genres = len(known_genres(frame))
+        passes = affordable_passes(folder, rows_of(frame, TRAIN), genres, fits, training.bert_minutes * 60)
     # The training set holds the embeddings of the encoder that comes with the project.
     return partial(BertModel.fit, passes=passes, checkpoint=folder, embedded=not training.bert_checkpoint), passes
 
@@ -125,12 +129,15 @@ def _fit(
     unseen = rows_of(frame, VALIDATION).head(_MOST_COMPARED)
     compared = pd.concat([unseen, rows.head(max(0, _LEAST_COMPARED - len(unseen)))])
     trained = without_poor_precision(train(BertModel, frame, SEED, fit=fit, parameters=parameters), compared)
-    budget: dict[str, float | str] = {"passes": passes, "minutes": training.bert_minutes}
+    budget = {"passes": passes, **training.bert_budget}
     return replace(
         trained, parameters={**trained.parameters, **budget, "checkpoint_sha256": _sha256(training.checkpoint)}
     )
 
 
 def _sha256(checkpoint: Path) -> str:
-    with (checkpoint / "model.safetensors").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Names all of a checkpoint that decides what is learned from it."""
+    digest = hashlib.sha256()
+    for name in CHECKPOINT_FILES:
+        digest.update(hashlib.sha256((checkpoint / name).read_bytes()).digest())
+    return digest.hexdigest()

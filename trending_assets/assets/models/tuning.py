@@ -82,7 +82,7 @@ def genre_trials(
     model_cls = model_class(name)
     if not model_cls.search_space:
         raise NothingToSearchError(f"{name} has no parameters to search for")
-    settings = {"minutes": str(training.bert_minutes)} if name == BertModel.name else {}
+    settings = {key: str(value) for key, value in training.bert_budget.items()} if name == BertModel.name else {}
     inputs = {TRAINING_SET: home.lake.sha256(TRAINING_SET), **settings}
     study = _study(home.paths, name, fingerprint(code_version_of(context, TRIALS), inputs)[:12])
     waiting = config.trials - len(_ended(study))

@@ -14,7 +14,7 @@ import pandas as pd
 from trending_assets.domain.genres.calibration import Calibration, sigmoid
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
-from trending_assets.domain.text.bert import TextNetwork
+from trending_assets.domain.text.bert import TextNetwork, unit_vectors
 from trending_assets.domain.text.features import TitleFeatures
 
 # The cheaper comes first, and is what predicts where a model has both.
@@ -125,10 +125,20 @@ class BertModel:
         """Calibrated probabilities, shape (len(features), k)."""
         if not features:
             return np.empty((0, len(self.genres)))
-        pooled = self._network.pooled([bert_text(title) if self.reads_facts else title.text for title in features])
         # Row by row: a product of matrices sums in another order than one of a row.
-        scores = np.stack([row / np.linalg.norm(row) @ self.weights + self.intercept for row in pooled])
+        scores = np.stack([unit @ self.weights + self.intercept for unit in self._units(features)])
         return self.calibration.apply(sigmoid(scores.astype(np.float64)))
+
+    def _units(self, features: Sequence[TitleFeatures]) -> list[npt.NDArray[np.float32]]:
+        """The unit vectors of the titles, in order."""
+        # The embedding of a text is what an encoder that was not trained would say of it.
+        held = [None if self.reads_facts or self.precision != INT8 else title.embedding for title in features]
+        asked = [title for title, vector in zip(features, held, strict=True) if vector is None]
+        computed = iter(unit_vectors(self._network.pooled([self._text(title) for title in asked])))
+        return [next(computed) if vector is None else vector for vector in held]
+
+    def _text(self, title: TitleFeatures) -> str:
+        return bert_text(title) if self.reads_facts else title.text
 
     def with_calibration(self, calibration: Calibration) -> Self:
         """The same model whose probabilities go through ``calibration``."""

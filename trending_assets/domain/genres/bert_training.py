@@ -2,7 +2,9 @@
 
 First a linear layer is fitted on the frozen encoder's vectors, then both are trained together: a head that begins at
 random would spoil the encoder before it is of use (Kumar et al., "Fine-tuning can distort pretrained features and
-underperform out-of-distribution", 2022).
+underperform out-of-distribution", 2022). The encoder learns with its weights rounded to the integers that it will
+predict with, so that it makes up for the rounding (Jacob et al., "Quantization and training of neural networks for
+efficient integer-arithmetic-only inference", 2018).
 """
 
 import time
@@ -21,7 +23,14 @@ from trending_assets.domain.genres.datasets import features_of, judging_labels, 
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import TrainedModel, evaluate
-from trending_assets.domain.text.bert import MAX_TOKENS, Checkpoint, TextNetwork, bert_graph
+from trending_assets.domain.text.bert import (
+    LARGEST_WEIGHT,
+    MAX_TOKENS,
+    Checkpoint,
+    TextNetwork,
+    bert_graph,
+    unit_vectors,
+)
 
 if TYPE_CHECKING:
     import tokenizers
@@ -109,6 +118,7 @@ def fine_tune(
         tokens = _Tokens(checkpoint.tokenizer, written, without_genres)
         shifts = (left_out * shift).astype(np.float32)
         _fit(network, tokens, labels, shifts, seed, passes, parameters, watch)
+        _keep_rounded(network)
         state = network.get_submodule("encoder").state_dict()
         weights_of_encoder = {name: value.cpu().float().numpy() for name, value in state.items()}
         head = network.get_submodule("head").state_dict()
@@ -181,7 +191,7 @@ def _first_head(
     """
     from sklearn.linear_model import LogisticRegression
 
-    unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    unit = unit_vectors(pooled)
     weights = np.zeros((unit.shape[1] + 1, labels.shape[1]), dtype=np.float32)
     intercept = logit(prevalence(labels)).astype(np.float32)
     for column in range(labels.shape[1]):
@@ -242,6 +252,7 @@ class _Tokens:
 def _network(folder: Path, weights: npt.NDArray[np.float32], intercept: npt.NDArray[np.float32]) -> "torch.nn.Module":
     """The checkpoint with a linear layer on the unit mean of its tokens, on the device that trains it."""
     import torch
+    from torch.nn.utils import parametrize
     from transformers import AutoModel
     from transformers.utils import logging
 
@@ -252,6 +263,13 @@ def _network(folder: Path, weights: npt.NDArray[np.float32], intercept: npt.NDAr
     # Processors without products in bfloat16 would compute it in float32, more slowly than float32 itself.
     able = torch.cpu.get_capabilities()
     mixed = device == "cuda" or any(able.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+
+    class Rounded(torch.nn.Module):
+        """A weight as the graph of integers has it; its gradient passes through."""
+
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            step = weight.abs().amax(dim=1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny) / LARGEST_WEIGHT
+            return weight + (torch.round(weight / step) * step - weight).detach()
 
     class Network(torch.nn.Module):
         def __init__(self) -> None:
@@ -268,6 +286,9 @@ def _network(folder: Path, weights: npt.NDArray[np.float32], intercept: npt.NDAr
             )
             # Most words are rare here, and what the encoder knows of them is better left alone.
             self.encoder.embeddings.requires_grad_(False)
+            for module in self.encoder.modules():
+                if isinstance(module, torch.nn.Linear):
+                    parametrize.register_parametrization(module, "weight", Rounded())
             self.head = torch.nn.Linear(*weights.shape)
             with torch.no_grad():
                 self.head.weight.copy_(torch.from_numpy(weights.T.copy()))
@@ -283,6 +304,16 @@ def _network(folder: Path, weights: npt.NDArray[np.float32], intercept: npt.NDAr
             return scores
 
     return Network().to(device).train()
+
+
+def _keep_rounded(network: "torch.nn.Module") -> None:
+    """Replaces the weights of the encoder by what they are rounded to."""
+    import torch
+    from torch.nn.utils import parametrize
+
+    for module in network.get_submodule("encoder").modules():
+        if isinstance(module, torch.nn.Linear):
+            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
 
 
 def _batches(lengths: npt.NDArray[np.int64], random: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:

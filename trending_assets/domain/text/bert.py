@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import onnx
 
 MAX_TOKENS = 128
+CHECKPOINT_FILES = _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 # Seven bits of eight: processors without VNNI add two products in 16 bits, which eight bits overflow.
-_LARGEST = 63
+LARGEST_WEIGHT = 63
 _MIDDLE, _LEAST_STEP = np.uint8(128), np.float32(1e-9)
 _OPSET, _IR_VERSION = 21, 10
 _SETTINGS = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
@@ -58,9 +59,9 @@ class Checkpoint:
         from safetensors.numpy import load_file
 
         try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            weights = load_file(folder / "model.safetensors")
-            tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+            config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+            weights = load_file(folder / _WEIGHTS)
+            tokenizer = (folder / _TOKENIZER).read_text(encoding="utf-8")
         except (OSError, ValueError, SafetensorError) as error:
             raise UnsupportedCheckpointError(f"{folder} holds no checkpoint: {error}") from None
         other = {name: config.get(name, usual) for name, usual in _SETTINGS.items() if config.get(name, usual) != usual}
@@ -106,6 +107,12 @@ def bert_graph(checkpoint: Checkpoint, *, quantized: bool) -> bytes:
     return serialized
 
 
+def unit_vectors(pooled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows scaled to length 1, shape (n, width); a row's depends on nothing but that row."""
+    unit: npt.NDArray[np.float32] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return unit
+
+
 class _Graph:
     """A graph in the making: every method adds nodes and gives the name of their result."""
 
@@ -144,7 +151,7 @@ class _Graph:
         """``x @ weight.T + bias``."""
         if not self.quantized:
             return self.one("Add", self.one("MatMul", x, self.constant(weight.T)), self.constant(bias))
-        scale = np.abs(weight).max(axis=1) / _LARGEST
+        scale = np.abs(weight).max(axis=1) / LARGEST_WEIGHT
         small = np.rint(weight.T / np.where(scale == 0, 1, scale)).astype(np.int8)
         # A scale a token, since one token's outlier would cost all others their last bits.
         largest = self.one("ReduceMax", self.one("Abs", x), self.constant([1]), keepdims=0)

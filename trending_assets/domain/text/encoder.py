@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from trending_assets.domain.text.bert import Checkpoint, TextNetwork, bert_graph
+from trending_assets.domain.text.bert import Checkpoint, TextNetwork, bert_graph, unit_vectors
 
 EMBEDDING_SIZE = 384
 NAME = "all-MiniLM-L6-v2"
@@ -67,6 +67,4 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit vectors of the texts, shape (len(texts), 384), in order."""
-        pooled = self._network.pooled(texts)
-        unit: npt.NDArray[np.float32] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-        return unit
+        return unit_vectors(self._network.pooled(texts))

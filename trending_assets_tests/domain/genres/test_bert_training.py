@@ -10,7 +10,7 @@ from trending_assets.domain.genres.bert import DEFAULT_PASSES, FLOAT32, INT8, Be
 from trending_assets.domain.genres.bert_training import PASSES, affordable_passes, without_poor_precision
 from trending_assets.domain.genres.datasets import features_of, label_matrix, masked, rows_of
 from trending_assets.domain.genres.training import TrainedModel, train
-from trending_assets.domain.text.bert import Checkpoint, bert_graph
+from trending_assets.domain.text.bert import Checkpoint, TextNetwork, bert_graph, unit_vectors
 from trending_assets.domain.text.encoder import checkpoint_folder
 from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
 
@@ -34,6 +34,19 @@ def test_the_encoder_learns_beyond_its_first_head() -> None:
     assert head.graphs[FLOAT32] == bert_graph(Checkpoint.read(checkpoint_folder()), quantized=False)
     assert tuned.graphs[FLOAT32] != head.graphs[FLOAT32]
     assert _loss(tuned) < 0.9 * _loss(head)
+
+
+def test_what_was_trained_loses_less_by_integers() -> None:
+    texts = _TRAIN["text"].tolist()
+    lost = []
+    for passes in (0.0, 1.0):
+        model = BertModel.fit(_TRAIN, _LABELS, LEARNED, 7, passes=passes)
+        fast, exact = (
+            unit_vectors(TextNetwork(model.graphs[precision], model.tokenizer).pooled(texts))
+            for precision in (INT8, FLOAT32)
+        )
+        lost.append(1 - float(np.mean(np.sum(fast * exact, axis=1))))
+    assert lost[1] < 0.7 * lost[0]
 
 
 def test_texts_without_the_names_of_genres_are_learned_from_too() -> None:
