@@ -113,6 +113,21 @@ def test_a_name_hardly_matters(name: str, other: str, champion: Champion) -> Non
     assert agreed >= 0.9
 
 
+@pytest.mark.parametrize(
+    ("written", "other"),
+    [("detective", "detectve"), ("through the", "thru the"), ("neighbour", "neighbor"), ("colour", "color")],
+)
+def test_another_spelling_hardly_matters(written: str, other: str, champion: Champion) -> None:
+    plot = (
+        "A detective hunts a killer through the rain. His neighbour says that the colour of the car was red, and a "
+        "witness disappears the night before the trial."
+    )
+    assert written in plot
+    change, agreed = shifts(champion, [(plot, plot.replace(written, other))])
+    assert 0 < change < 0.08
+    assert agreed == 1
+
+
 def slip(plot: str) -> str:
     """The plot with the middle letter of its longest word left out."""
     longest = max(re.findall(r"[a-z]+", plot), key=len)
