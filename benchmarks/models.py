@@ -1,6 +1,6 @@
 """The ladder of genre models on archives: every rung on one split, what each catalogue and part adds, and the future.
 
-    python -m benchmarks.models [--homes FOLDER] [--passes 3] [--output docs/models.md]
+    python -m benchmarks.models [--homes FOLDER] [--passes 2] [--output docs/models.md]
 
 Ingests the titles in the folder named by TRENDING_BENCH_DATA (``../shared/data`` where that is not set) into two homes,
 ``learned`` with the catalogues that the models learn from and ``tried`` with all of them, trains every model in the
@@ -245,7 +245,7 @@ def main() -> None:
     """Runs the benchmark and writes its page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--homes", type=Path)
-    parser.add_argument("--passes", type=float, default=3.0)
+    parser.add_argument("--passes", type=float, default=2.0)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

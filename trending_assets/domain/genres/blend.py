@@ -195,13 +195,15 @@ def _mixed(first: Floats, second: Floats, share: float) -> Floats:
 def _best(
     first: Floats, second: Floats, labels: Floats, genres: Sequence[str], shares: Sequence[float]
 ) -> tuple[float, Floats]:
-    """The share with the best macro-F1 at thresholds tuned on the same rows, and those thresholds."""
+    """The share with the best macro-F1 at thresholds tuned on the same rows, and those cuts before calibration."""
     tuned = []
     for share in shares:
-        probabilities = _mixed(first, second, share)
-        thresholds = tune_thresholds(probabilities, labels, genres)
+        mixed = _mixed(first, second, share)
+        calibration = fit_calibration(mixed, labels)
+        chances = calibration.apply(mixed)
+        thresholds = tune_thresholds(chances, labels, genres)
         cuts = np.array([thresholds[genre] for genre in genres])
-        tuned.append((macro_f1(labels, probabilities >= cuts) or 0.0, share, cuts))
+        tuned.append((macro_f1(labels, chances >= cuts) or 0.0, share, calibration.inverse(cuts)))
     _, share, cuts = max(tuned, key=lambda found: found[0])
     return share, cuts
 

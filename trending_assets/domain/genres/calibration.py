@@ -38,6 +38,10 @@ class Calibration:
         """Calibrated probabilities, the same shape (n, k)."""
         return sigmoid(logit(probabilities) * self.slope + self.intercept)
 
+    def inverse(self, calibrated: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """What :meth:`apply` makes the calibrated probabilities of, the same shape."""
+        return sigmoid((logit(calibrated) - self.intercept) / self.slope)
+
 
 def sigmoid(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The logistic function, without overflow."""

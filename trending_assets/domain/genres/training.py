@@ -221,8 +221,9 @@ def cross_validation_scores(
         for held, fitted in fits.held_out(parameters):
             out_of_fold[held] = fitted.predict_proba(features_of(without_genres[held]))
             known = fits.known(out_of_fold)
-            cuts = tune_thresholds(out_of_fold, known, fits.slugs)
-            score = metrics.macro_f1(known, out_of_fold >= [cuts[slug] for slug in fits.slugs])
+            chances = fit_calibration(out_of_fold, known).apply(out_of_fold)
+            cuts = tune_thresholds(chances, known, fits.slugs)
+            score = metrics.macro_f1(known, chances >= [cuts[slug] for slug in fits.slugs])
             if score is None:
                 raise NothingToLearnError(f"{model_cls.name}: no train title has complete labels to judge by")
             yield score

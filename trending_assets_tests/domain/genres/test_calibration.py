@@ -16,6 +16,12 @@ def test_sigmoid_does_not_overflow() -> None:
     assert sigmoid(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
 
 
+@given(st.floats(0.01, 0.99))
+def test_a_calibration_can_be_undone(chance: float) -> None:
+    calibration = Calibration(np.array([0.7, 2.0]), np.array([-1.0, 0.5]))
+    assert calibration.inverse(calibration.apply(np.array([[chance, chance]]))) == pytest.approx(chance)
+
+
 def _overconfident(seed: int, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     true_logits = rng.normal(-1.0, 1.0, size=(rows, 2))
