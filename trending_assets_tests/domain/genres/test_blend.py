@@ -18,9 +18,9 @@ _LABELS = label_matrix(_FRAME, LEARNED)
 _MODEL = KeywordModel.fit(_FRAME, _LABELS, LEARNED, 7)
 
 
-def _noisy(seed: int) -> npt.NDArray[np.float64]:
+def _noisy(seed: int, scale: float = 1.2) -> npt.NDArray[np.float64]:
     """Probabilities that are right more often than not, with errors of their own."""
-    noise = np.random.default_rng(seed).normal(scale=1.2, size=_LABELS.shape)
+    noise = np.random.default_rng(seed).normal(scale=scale, size=_LABELS.shape)
     return sigmoid(2 * (_LABELS - 0.5) + noise)
 
 
@@ -42,6 +42,13 @@ def test_two_models_that_err_in_different_places_are_blended() -> None:
     assert set(trained.thresholds) == set(LEARNED)
     mixed = (1 - gain.share) * logit(_noisy(1)) + gain.share * logit(_noisy(2))
     assert np.corrcoef(logit(trained.out_of_fold)[:, 0], mixed[:, 0])[0, 1] == pytest.approx(1)
+
+
+def test_the_model_that_errs_less_has_the_larger_share() -> None:
+    shares = [blended(_trained(_noisy(1)), _trained(_noisy(2, scale)), _FRAME)[1].share for scale in (0.8, 1.2, 2.4)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] >= 0.6
+    assert shares[-1] <= 0.4
 
 
 def test_a_model_is_not_blended_with_itself() -> None:
