@@ -53,10 +53,10 @@ def tune_thresholds(
     Raises:
         ValueError: no positive is known, so that there is nothing to tune on.
     """
-    if not (labels == 1).any():
-        raise ValueError("no known positive label among the out-of-fold rows: thresholds cannot be tuned")
     expected = np.where(np.isnan(labels), np.nan, probabilities)
     shared = best_threshold(expected.ravel(), probabilities.ravel())
+    if shared is None or not (labels == 1).any():
+        raise ValueError("no known positive label among the out-of-fold rows: thresholds cannot be tuned")
     own = [best_threshold(expected[:, i], probabilities[:, i]) for i in range(len(genres))]
     cuts = [shared if cut is None else cut for cut in own]
     return dict(zip(genres, np.clip(cuts, LEAST_THRESHOLD, MOST_THRESHOLD).tolist(), strict=True))
