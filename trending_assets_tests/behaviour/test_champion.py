@@ -123,9 +123,12 @@ def test_another_spelling_hardly_matters(written: str, other: str, champion: Cha
         "witness disappears the night before the trial."
     )
     assert written in plot
-    change, agreed = shifts(champion, [(plot, plot.replace(written, other))])
+    change, _ = shifts(champion, [(plot, plot.replace(written, other))])
     assert 0 < change < 0.08
-    assert agreed == 1
+    ours, theirs = (champion.scores([features(text)])[0] for text in (plot, plot.replace(written, other)))
+    for first, second in ((ours, theirs), (theirs, ours)):
+        surest = max(first, key=lambda score: score.probability).genre
+        assert surest in {score.genre for score in second if score.selected}
 
 
 def slip(plot: str) -> str:
