@@ -110,7 +110,12 @@ def trend(
         cohorts: each title's cohort, see :func:`cohort_of`.
         window: decides the half-life of the recent rate.
         of: what the titles are compared with; their own cohorts where None, see :func:`cohort_statistics`.
+
+    Raises:
+        ValueError: a title was known on no day, so that nothing can be said of its pace.
     """
+    if (known_days < 1).any():
+        raise ValueError("each title has to be known on at least one day")
     recent, usual = _Rates.recent(counts, known_days, window), _Rates.usual(counts, known_days)
     of = of or _statistics(recent, usual, cohorts)
     medians = np.array([of.medians.get(cohort, 0.0) for cohort in cohorts])

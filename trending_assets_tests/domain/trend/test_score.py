@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.trend import PLANTED, RANKINGS, precision
+from benchmarks.trend import RANKINGS, precision
 from trending_assets.domain.trend.score import (
     HISTORY_DAYS,
     Cohorts,
@@ -85,7 +85,6 @@ def test_one_more_recent_event_never_lowers_a_titles_momentum(seed: int, before:
     of = cohort_statistics(counts, known, cohorts, window)
     more = counts.copy()
     more[:, HISTORY_DAYS - 1 - before] += 1
-    # What lies before a title was known counts for nothing, whatever it is.
     first, second = (trend(y, known, cohorts, window, of) for y in (counts, more))
     assert (second.momentum_points >= first.momentum_points).all()
     assert (second.score >= first.score).all()
@@ -149,6 +148,11 @@ def test_titles_that_vary_more_than_poisson_widen_the_error() -> None:
     assert cohort_statistics(uneven[:9], known[:9], cohorts[:9], "day").dispersion == 0
 
 
+def test_a_title_that_was_known_on_no_day_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one day"):
+        trend(_counts((0, 3)), np.array([0]), [_COHORT], "day")
+
+
 def test_without_titles_or_events_there_is_no_trend() -> None:
     nobody = trend(np.zeros((0, HISTORY_DAYS)), np.zeros(0, dtype=int), [], "day")
     assert nobody.score.shape == (0,)
@@ -174,4 +178,3 @@ def test_it_finds_planted_surges_better_than_what_is_usually_taken() -> None:
     others = max(value for name, value in mean.items() if not name.startswith("trend score"))
     assert mean["trend score, day"] > others + 0.1
     assert mean["trend score, week"] > others + 0.1
-    assert PLANTED == 20
