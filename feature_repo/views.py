@@ -35,6 +35,7 @@ def feature_views(lake: Lake) -> list[FeatureView]:
                 Field(name="word_count", dtype=Int64, description="Words in the text."),
                 Field(name="countries", dtype=Array(String), description="Countries of origin; empty where unknown."),
                 Field(name="runtime_minutes", dtype=Int64, description="Running time; null where unknown."),
+                Field(name="certificate", dtype=String, description="Age certificate; null where unknown."),
             ],
             source=lake_source(lake, "title_text"),
         ),

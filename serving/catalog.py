@@ -36,6 +36,7 @@ class CatalogTitle:
     label_coverage: list[str]
     plot: str
     runtime_minutes: int | None
+    certificate: str | None
     sources: list[dict[str, str]]
     aliases: list[str]
     arrived_at: dt.datetime

@@ -26,7 +26,7 @@ from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, load_predictor
 
 # These may be unknown; any other feature of a title that is null online is as good as missing.
-_NULLABLE = frozenset({"year", "runtime_minutes"})
+_NULLABLE = frozenset({"year", "runtime_minutes", "certificate"})
 
 
 class TextEncoder(Protocol):
@@ -105,7 +105,9 @@ class ChampionLoader:
 def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Prediction]:
     """Predictions for texts that callers sent, in order."""
     features = [
-        title_features(each.title, each.plot or "", each.kind, each.year, each.countries, each.runtime_minutes)
+        title_features(
+            each.title, each.plot or "", each.kind, each.year, each.countries, each.runtime_minutes, each.certificate
+        )
         for each in instances
     ]
     made_of = PredictionFeatures(service=champion.manifest.feature_service, as_of=None, stale=False, missing=[])
@@ -153,6 +155,7 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
     text, kind, year = row.held.get("text"), row.held.get("kind"), row.held.get("year")
     words, embedding = row.held.get("word_count"), row.held.get("embedding")
     countries, runtime = row.held.get("countries"), row.held.get("runtime_minutes")
+    certificate = row.held.get("certificate")
     tfidf, tfidf_version = row.held.get("tfidf"), row.held.get("tfidf_version")
     if not isinstance(text, str) or kind not in KINDS:
         return None
@@ -163,6 +166,7 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
         word_count=words if isinstance(words, int) else len(text.split()),
         countries=tuple(countries) if isinstance(countries, Sequence) else (),
         runtime_minutes=runtime if isinstance(runtime, int) else None,
+        certificate=certificate if isinstance(certificate, str) else None,
         embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
         tfidf=None if tfidf is None else np.asarray(tfidf, dtype=np.float32),
         tfidf_version=tfidf_version if isinstance(tfidf_version, str) else None,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from pydantic.config import JsonDict
 
 from serving.cursors import MAX_LENGTH as MAX_CURSOR_LENGTH
+from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.codes import country_code
 from trending_assets.domain.catalog.taxonomy import GENRES, Kind
 from trending_assets.domain.text.cleaning import clean_text
@@ -32,7 +33,7 @@ _PREDICTION_EXAMPLE: JsonDict = {
         "trained_at": "2025-06-27T00:00:00Z",
         "variant": "champion",
     },
-    "features": {"service": "genre_text_v2", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
+    "features": {"service": "genre_text_v3", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
     "degraded": False,
 }
 
@@ -43,7 +44,14 @@ def _known_genre(slug: str) -> str:
     return slug
 
 
+def _known_certificate(name: str) -> str:
+    if name not in CERTIFICATES:
+        raise ValueError(f"no such certificate; there are {', '.join(CERTIFICATES)}")
+    return name
+
+
 GenreSlug = Annotated[str, AfterValidator(_known_genre), Field(json_schema_extra={"enum": list(GENRES)})]
+Certificate = Annotated[str, AfterValidator(_known_certificate), Field(json_schema_extra={"enum": list(CERTIFICATES)})]
 Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)]
 
 
@@ -122,6 +130,7 @@ class TitleSummary(BaseModel):
     countries: list[str]
     genres: list[str] = Field(description="Labels that the sources give; predictions are asked for by id.")
     runtime_minutes: int | None
+    certificate: str | None
     reviews_total: int
     rating_mean: float | None = Field(description="Mean of the reviews' ratings, 0 to 10; null where none has one.")
 
@@ -202,6 +211,9 @@ class Instance(BaseModel):
     )
     runtime_minutes: int | None = Field(
         default=None, ge=1, le=MAX_RUNTIME, description="Running time, of a show that of an episode.", examples=[136]
+    )
+    certificate: Certificate | None = Field(
+        default=None, description="Age certificate in the United States.", examples=["PG-13"]
     )
 
     @field_validator("countries")

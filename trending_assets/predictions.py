@@ -13,8 +13,9 @@ from trending_assets.ingest.archive_reader import read_archive
 from trending_assets.ingest.documents import Document, MalformedRecordError
 
 _NOT_READ = ("original_title", "language", "genres", "labels", "imdb_id")
+_READ = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate")
 # What helps where a file has it.
-_OPTIONAL = ("countries", "runtime")
+_OPTIONAL = ("countries", "runtime", "certificate")
 _PLAIN = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
@@ -65,7 +66,7 @@ def _row(document: Document, where: str) -> Row:
         (title,) = parse(document).titles
     except MalformedRecordError as error:
         raise BadLineError(f"{where}: {error}") from None
-    row = {key: title[key] for key in ("title", "plot", "kind", "year", "countries", "runtime_minutes")}
+    row = {key: title[key] for key in _READ}
     return title["source_id"], checked_instance(row, where)
 
 

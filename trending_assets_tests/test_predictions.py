@@ -18,6 +18,7 @@ ROW = {
     "release_year": "1980",
     "production_countries": "['US', 'GB']",
     "runtime": "89",
+    "age_certification": "R",
     "seasons": "",
 }
 
@@ -32,20 +33,21 @@ def _csv(path: Path, *without: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("without", "countries", "minutes"),
+    ("without", "countries", "minutes", "rated"),
     [
-        ((), ["US", "GB"], 89),
-        (("runtime",), ["US", "GB"], None),
-        (("production_countries",), [], 89),
-        (("runtime", "production_countries"), [], None),
+        ((), ["US", "GB"], 89, "R"),
+        (("runtime",), ["US", "GB"], None, "R"),
+        (("production_countries",), [], 89, "R"),
+        (("age_certification",), ["US", "GB"], 89, None),
+        (("runtime", "production_countries", "age_certification"), [], None, None),
     ],
 )
 def test_what_a_file_lacks_is_unknown(
-    tmp_path: Path, without: tuple[str, ...], countries: list[str], minutes: int | None
+    tmp_path: Path, without: tuple[str, ...], countries: list[str], minutes: int | None, rated: str | None
 ) -> None:
     ((title_id, instance),) = titles_in(_csv(tmp_path / "justwatch_new.csv", *without))
     assert (title_id, instance.title, instance.year) == ("ts1", "The Fog", 1980)
-    assert (instance.countries, instance.runtime_minutes) == (countries, minutes)
+    assert (instance.countries, instance.runtime_minutes, instance.certificate) == (countries, minutes, rated)
 
 
 @pytest.mark.parametrize("fact", [{"runtime": "1:30"}, {"runtime": "1e9"}, {"production_countries": f"['{'x' * 99}']"}])

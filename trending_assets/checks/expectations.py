@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trending_assets.checks.days import checked_days
+from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.taxonomy import GENRES, KINDS
 from trending_assets.domain.text.personal import without_contacts
 from trending_assets.resources.home import HomeResource
@@ -74,7 +75,7 @@ class Suite:
 
 
 def _measured_titles(rows: pa.Table) -> "pd.DataFrame":
-    columns = ["title_id", "kind", "year", "runtime_minutes", "imdb_id", "document_sha256"]
+    columns = ["title_id", "kind", "year", "runtime_minutes", "certificate", "imdb_id", "document_sha256"]
     frame: pd.DataFrame = rows.select(columns).to_pandas()
     genres, coverage = rows["genres"].to_pylist(), rows["label_coverage"].to_pylist()
     return frame.assign(
@@ -99,6 +100,7 @@ def titles_expectations() -> "Sequence[Expectation]":
         gxe.ExpectColumnValuesToBeBetween(column="plot_length", min_value=1, max_value=50_000),
         gxe.ExpectColumnValuesToBeBetween(column="year", min_value=1870, max_value=2100),
         gxe.ExpectColumnValuesToBeBetween(column="runtime_minutes", min_value=1, max_value=100_000),
+        gxe.ExpectColumnValuesToBeInSet(column="certificate", value_set=list(CERTIFICATES)),
         gxe.ExpectColumnValuesToMatchRegex(column="imdb_id", regex=r"^tt\d{7,8}$"),
         gxe.ExpectColumnValuesToMatchRegex(column="document_sha256", regex="^[0-9a-f]{64}$"),
         _never("unknown_genres", "Every genre is a slug of the taxonomy."),

@@ -151,6 +151,7 @@ class Titles(_Part):
     labels: _Id | None = None
     plot: _Column | None = None
     runtime: _Column | None = None
+    certificate: _Column | None = None
     imdb_id: _Column | None = None
     external_ids: dict[str, _Template] = {}
 

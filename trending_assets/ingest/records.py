@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from reprlib import repr as short
 from typing import Any
 
+from trending_assets.domain.catalog.certificates import certificate as known_certificate
 from trending_assets.domain.catalog.codes import country_code, language_code
 from trending_assets.domain.catalog.identity import is_imdb_id
 from trending_assets.domain.catalog.labels import LabelMap, in_order
@@ -35,6 +36,7 @@ def title(
     countries: Iterable[str] = (),
     plot: str | None = None,
     runtime_minutes: float | None = None,
+    certificate: str | None = None,
     imdb_id: str | None = None,
     external_ids: Mapping[str, str] | None = None,
     event: datetime | date | None = None,
@@ -55,6 +57,7 @@ def title(
         countries: names or codes.
         plot: what it is about; None or an empty text where the source does not say.
         runtime_minutes: running time; a number that is not positive says nothing.
+        certificate: age certificate; one that is not of the United States is left out.
         imdb_id: IMDb id.
         external_ids: catalogue (``tmdb``, ``thetvdb``, ``tvmaze``, ``wikidata``…) → the title's id there.
         event: when it happened; the day of release or the first of the year where not given.
@@ -89,6 +92,7 @@ def title(
         "labels_complete": label_map.complete and bool(genres),
         "plot": plain_text(plot or "") or None,
         "runtime_minutes": round(runtime_minutes) if runtime_minutes and runtime_minutes > 0 else None,
+        "certificate": known_certificate(certificate),
         "imdb_id": imdb_id,
         "external_ids": [{"catalogue": k, "id": v} for k, v in sorted((external_ids or {}).items())],
         "matches": [],

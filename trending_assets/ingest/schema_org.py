@@ -144,6 +144,7 @@ class _Page:
             countries=texts(node, "countryOfOrigin"),
             plot=next(iter(texts(node, "description") + texts(node, "abstract")), None),
             runtime_minutes=_minutes(node),
+            certificate=next(iter(texts(node, "contentRating")), None),
             imdb_id=imdb_id,
             external_ids=ids,
         )

@@ -15,15 +15,16 @@ from trending_assets.storage.registry import Manifest
 
 _KINDS: Mapping[str, str] = {
     "genre_keyword": "Words written by hand for each genre, counted.",
-    "genre_logreg": "TF-IDF, keyword scores, kind, decade, countries and running time; a logistic regression a genre.",
+    "genre_logreg": "TF-IDF, keyword scores and facts of the title; one logistic regression a genre.",
     "genre_xgboost": "Boosted trees on the MiniLM embedding, reduced TF-IDF, keyword scores and facts of the title.",
     "genre_bert": "A BERT encoder fine-tuned end to end, with one linear layer, run by ONNX Runtime.",
     "genre_blend": "The weighted mean of the log odds of `genre_logreg` and `genre_bert`.",
 }
 _USE = (
-    "It predicts the genres of films and TV shows from name and plot, and from kind, year, countries and running time "
-    "where they are known: to fill gaps in a catalogue, to sort what is new, to compare what sources say. It is not "
-    "made to judge people or works, to rate what is fit for children, or to decide alone what someone has to live with."
+    "It predicts the genres of films and TV shows from name and plot, and from kind, year, countries, running time "
+    "and certificate where they are known: to fill gaps in a catalogue, to sort what is new, to compare what sources "
+    "say. It is not made to judge people or works, to rate what is fit for children, or to decide alone what someone "
+    "has to live with."
 )
 _MEASURED = (
     "On {rows} test titles, which it has not seen and no threshold was chosen on: with 95 % bootstrap intervals, and "

@@ -42,11 +42,15 @@ def titles() -> Rows:
         "labels_complete": True,
         "plot": "A secret plot.",
         "runtime_minutes": 90,
+        "certificate": "PG-13",
         "imdb_id": "tt0123456",
         "external_ids": [{"catalogue": "tmdb", "id": "movie-1"}],
     }
     show = film | {"title_id": "tvmaze:7", "kind": "show", "year": None, "plot": None, "imdb_id": None}
-    return [film | _ORIGIN, show | _ORIGIN | {"genres": [], "label_coverage": [], "runtime_minutes": None}]
+    return [
+        film | _ORIGIN,
+        show | _ORIGIN | {"genres": [], "label_coverage": [], "runtime_minutes": None, "certificate": None},
+    ]
 
 
 def reviews() -> Rows:

@@ -50,7 +50,7 @@ def _row(index: Path, table: str) -> list[str]:
 
 def test_the_index_says_what_was_found_of_which_days(published: Path) -> None:
     assert published.name == "index.html"
-    assert _row(published, "titles") == ["titles", "passed", "13 of 13", "4", "2: 2025-06-02 to 2025-06-03"]
+    assert _row(published, "titles") == ["titles", "passed", "14 of 14", "4", "2: 2025-06-02 to 2025-06-03"]
     assert _row(published, "reviews") == ["reviews", "failed", "10 of 15", "3", "1: 2025-06-02 to 2025-06-02"]
     assert _row(published, "stg_signals") == ["stg_signals", "passed", "13 of 13", "3", "1: 2025-06-02 to 2025-06-02"]
 

@@ -38,6 +38,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("titles", {"plot": "x" * 50_001}, "plot_length"),
     ("titles", {"year": 1066}, "year"),
     ("titles", {"runtime_minutes": 0}, "runtime_minutes"),
+    ("titles", {"certificate": "18"}, "certificate"),
     ("titles", {"imdb_id": "tt1"}, "imdb_id"),
     ("titles", {"document_sha256": "no hash"}, "document_sha256"),
     ("titles", {"genres": ["noir"], "label_coverage": ["noir"]}, "unknown_genres"),

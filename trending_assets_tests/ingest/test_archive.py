@@ -39,9 +39,10 @@ def _midnight(*day: int) -> datetime:
 
 def test_justwatch_gives_titles_with_what_is_counted_of_them(tmp_path: Path) -> None:
     lamp, harbour = _parsed(tmp_path, "justwatch")
-    assert _some(lamp.titles[0], "source", "source_id", "kind", "title", "year", "imdb_id", "runtime_minutes") == (
-        *("justwatch", "tm1", "movie", "The Lamp", 1987, "tt0000011", 91),
+    assert _some(lamp.titles[0], "source", "source_id", "kind", "title", "year", "imdb_id", "certificate") == (
+        *("justwatch", "tm1", "movie", "The Lamp", 1987, "tt0000011", "PG"),
     )
+    assert (lamp.titles[0]["runtime_minutes"], harbour.titles[0]["certificate"]) == (91, None)
     assert _some(lamp.titles[0], "genres", "countries", "plot") == (
         *(["documentary", "science-fiction"], ["FR", "US"], "A lamp, and a cat."),
     )
@@ -62,8 +63,8 @@ def test_a_streaming_title_arrives_when_its_service_added_it(tmp_path: Path) -> 
 
 def test_each_streaming_service_has_its_own_labels(tmp_path: Path) -> None:
     tide, ebb, fog = [parsed.titles[0] for parsed in _parsed(tmp_path, "streaming")]
-    assert _some(tide, "source_id", "kind", "genres", "countries", "runtime_minutes") == (
-        *("netflix-s1", "show", ["crime", "drama"], ["FR", "IT"], None),
+    assert _some(tide, "source_id", "kind", "genres", "countries", "certificate") == (
+        *("netflix-s1", "show", ["crime", "drama"], ["FR", "IT"], "TV-MA"),
     )
     assert _some(ebb, "source_id", "kind", "genres", "runtime_minutes") == (
         *("netflix-s2", "movie", ["fantasy", "science-fiction"], 90),

@@ -35,6 +35,7 @@ def _movie() -> dict[str, Any]:
         "genre": ["Horror", "Sci-Fi", "Space"],
         "datePublished": "1979-05-25",
         "duration": "PT1H57M",
+        "contentRating": "R",
         "inLanguage": "en-US",
         "countryOfOrigin": {"@type": "Country", "name": "United Kingdom"},
         "sameAs": ["https://www.imdb.com/title/tt0078748/", "https://www.wikidata.org/wiki/Q103569"],
@@ -108,6 +109,7 @@ def test_a_film_becomes_a_title() -> None:
         "genres": ["horror", "science-fiction"],
         "plot": "A crew meets something & runs.",
         "runtime_minutes": 117,
+        "certificate": "R",
         "imdb_id": "tt0078748",
         "external_ids": [{"catalogue": "wikidata", "id": "Q103569"}],
     }
@@ -162,7 +164,8 @@ def test_microdata_says_the_same_as_json_ld() -> None:
       <p itemprop="description">A crew meets something &amp; runs.</p>
       <span itemprop="genre">Horror</span> <span itemprop="genre">Sci-Fi</span>
       <time itemprop="datePublished" datetime="1979-05-25">May 1979</time>
-      <meta itemprop="duration" content="PT1H57M"><meta itemprop="inLanguage" content="en">
+      <meta itemprop="duration" content="PT1H57M"><meta itemprop="contentRating" content="R">
+      <meta itemprop="inLanguage" content="en">
       <meta itemprop="countryOfOrigin" content="United Kingdom">
       <link itemprop="sameAs" href="https://www.imdb.com/title/tt0078748/">
       <link itemprop="sameAs" href="https://www.wikidata.org/wiki/Q103569">

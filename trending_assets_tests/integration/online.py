@@ -7,7 +7,7 @@ from typing import Any
 from trending_assets.storage.feature_store import open_feature_store
 from trending_assets_tests.integration.homes import SmallHome
 
-SERVICE = "genre_text_embedding_v3"
+SERVICE = "genre_text_embedding_v4"
 ACTIVITY = ["title_activity:reviews_1d", "title_activity:reviews_7d"]
 
 

@@ -39,13 +39,14 @@ ROWS = [
         genres=[GENRES[number % 2]],
         countries=[] if number % 6 == 0 else ["GB", "US"] if GENRES[number % 2] == GENRES[0] else ["US"],
         runtime_minutes=None if number % 4 == 0 else 20 + 5 * number,
+        certificate=(None, "PG", "TV-MA")[number % 3],
     )
     for number in range(1, 25)
 ]
 
 
 MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
-SENT = ("title", "plot", "kind", "year", "countries", "runtime_minutes")
+SENT = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "word_count": [each.word_count for each in made],
             "countries": [list(each.countries) for each in made],
             "runtime_minutes": pd.array([each.runtime_minutes for each in made], dtype="Int64"),
+            "certificate": [each.certificate for each in made],
             "event_timestamp": ARRIVED,
             "created": ARRIVED,
         }

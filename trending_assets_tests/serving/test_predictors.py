@@ -82,7 +82,7 @@ def test_texts_are_encoded_in_one_go_and_answered_in_order(embedding_champion) -
     assert embedding_champion.encoder.texts == ["x" * 30, "x" * 10, "x" * 20]
 
 
-@pytest.mark.parametrize("name", ["year", "runtime_minutes"])
+@pytest.mark.parametrize("name", ["year", "runtime_minutes", "certificate"])
 def test_null_is_known_and_a_missing_feature_is_stated(name: str) -> None:
     known = FakeFeatures.row({**TEXT, name: None})
     unknown = FakeFeatures.row({other: value for other, value in TEXT.items() if other != name})

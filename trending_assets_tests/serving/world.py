@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         ("label_coverage", pa.list_(pa.string())),
         ("plot", pa.string()),
         ("runtime_minutes", pa.int32()),
+        ("certificate", pa.string()),
         ("sources", pa.list_(_SOURCE)),
         ("aliases", pa.list_(pa.string())),
         ("arrived_at", pa.timestamp("us", tz="UTC")),
@@ -67,6 +68,7 @@ def catalog_row(title_id: str, title: str, **columns: object) -> dict[str, Any]:
         "label_coverage": ["drama", "comedy"],
         "plot": f"A plot of {title}.",
         "runtime_minutes": None,
+        "certificate": None,
         "sources": [{"source": "sample", "source_id": title_id}],
         "aliases": [],
         "arrived_at": ARRIVED,
@@ -92,6 +94,7 @@ TITLES = [
         rating_mean=8.5,
         released=dt.date(1999, 3, 31),
         runtime_minutes=136,
+        certificate="R",
     ),
     catalog_row("tt0088763", "Back to the Future", genres=["comedy"], year=1985, reviews_1d=3, reviews_7d=4),
     catalog_row("tt0211915", "Amélie", original_title="Le Fabuleux Destin d'Amélie Poulain", year=2001, reviews_7d=9),
@@ -176,6 +179,7 @@ class FakeFeatures:
         "word_count": "title_text:word_count",
         "countries": "title_text:countries",
         "runtime_minutes": "title_text:runtime_minutes",
+        "certificate": "title_text:certificate",
     }
 
     def __init__(self) -> None:

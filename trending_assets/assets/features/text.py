@@ -28,9 +28,10 @@ _TEXT = pa.schema(
         pa.field("word_count", pa.int64(), False),
         pa.field("countries", STRINGS, False),
         pa.field("runtime_minutes", pa.int64()),
+        pa.field("certificate", pa.string()),
     ]
 )
-_READ = ["title_id", "title", "plot", "kind", "year", "countries", "runtime_minutes", "arrived_at"]
+_READ = ["title_id", "title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate", "arrived_at"]
 _EMBEDDING = pa.schema(
     [pa.field("title_id", pa.string(), False), *_TIMES, pa.field("embedding", pa.list_(pa.float32()), False)]
 )
@@ -53,7 +54,7 @@ _MASKED = pa.schema(
     group_name="features",
     owners=[OWNER],
     kinds={"python", "parquet"},
-    description="Title and plot as models read them, with kind, year, length, countries and running time.",
+    description="Title and plot as models read them, with kind, year, length, countries, running time and certificate.",
     metadata=column_schema(_TEXT),
 )
 def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
@@ -68,7 +69,13 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
             if row["plot"] is None:
                 continue
             features = title_features(
-                row["title"], row["plot"], row["kind"], row["year"], row["countries"], row["runtime_minutes"]
+                row["title"],
+                row["plot"],
+                row["kind"],
+                row["year"],
+                row["countries"],
+                row["runtime_minutes"],
+                row["certificate"],
             )
             rows.append(
                 {
@@ -81,6 +88,7 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
                     "word_count": features.word_count,
                     "countries": list(features.countries),
                     "runtime_minutes": features.runtime_minutes,
+                    "certificate": features.certificate,
                 }
             )
         return pa.Table.from_pylist(rows, schema=_TEXT)

@@ -42,6 +42,8 @@ _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx")
 # Fits of a training in fits of all train rows: one without the fold that is held out, one with it.
 _FITS = 2 - 1 / FOLDS
 # On fewer titles half a point of F1 is a cell or two; more take minutes.
+# Enough to see where a training goes, at a small part of its time.
+_MOST_JUDGED = 500
 _LEAST_COMPARED, _MOST_COMPARED = 300, 2000
 
 
@@ -115,15 +117,16 @@ def _fit(
     from trending_assets.domain.genres.bert_training import without_poor_precision
 
     rows = rows_of(frame, TRAIN)
+    judged = rows_of(frame, VALIDATION).head(_MOST_JUDGED)
     fit_one, passes = bert_fit(frame, training, _FITS)
 
     def fit(fitted: pd.DataFrame, *more: Any) -> BertModel:
         name = "train" if len(fitted) == len(rows) else "fold"
 
-        def watch(done: float, loss: float) -> None:
-            run.log({f"{name}/passes": done, f"{name}/loss": loss})
+        def watch(passes: float, found: Mapping[str, float]) -> None:
+            run.log({f"{name}/{what}": value for what, value in {"passes": passes, **found}.items()})
 
-        return fit_one(fitted, *more, watch=watch)
+        return fit_one(fitted, *more, validation=judged, watch=watch)
 
     # One model is compared with itself here, so that rows it was fitted on tell too.
     unseen = rows_of(frame, VALIDATION).head(_MOST_COMPARED)

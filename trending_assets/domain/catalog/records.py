@@ -81,6 +81,7 @@ TITLE = Record(
         Column("labels_complete", pa.bool_(), "Whether the source means to name every genre that fits."),
         Column("plot", pa.string(), "What it is about; cleaned text.", nullable=True),
         Column("runtime_minutes", pa.int32(), "Running time in minutes.", nullable=True),
+        Column("certificate", pa.string(), "Age certificate in the United States, such as `PG-13`.", nullable=True),
         Column("imdb_id", pa.string(), "IMDb id.", nullable=True),
         Column(
             "external_ids",

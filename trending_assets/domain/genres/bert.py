@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration, sigmoid
+from trending_assets.domain.genres.datasets import label_matrix
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.text.bert import TextNetwork, unit_vectors
@@ -24,11 +25,12 @@ _TOKENIZER_FILE, _ARRAYS_FILE, _GENRES_FILE = "tokenizer.json", "model.npz", "mo
 
 
 def bert_text(title: TitleFeatures) -> str:
-    """What the encoder reads of a title: its kind, year, countries and running time, then its text."""
+    """What the encoder reads of a title: its kind, year, countries, running time and certificate, then its text."""
     facts = [
         f"{title.kind} {title.year or ''}".strip(),
         " ".join(title.countries),
         f"{title.runtime_minutes} min" if title.runtime_minutes else "",
+        f"rated {title.certificate}" if title.certificate else "",
     ]
     return f"{', '.join(filter(None, facts))}. {title.text}"
 
@@ -44,7 +46,7 @@ class BertModel:
         weights: shape (w, k).
         intercept: shape (k,).
         calibration: what the probabilities go through.
-        reads_facts: whether the encoder reads kind, year, countries and running time before the text.
+        reads_facts: whether the encoder reads kind, year, countries, running time and certificate before the text.
     """
 
     name: ClassVar[str] = "genre_bert"
@@ -80,7 +82,8 @@ class BertModel:
         passes: float = DEFAULT_PASSES,
         checkpoint: Path | None = None,
         embedded: bool = False,
-        watch: Callable[[float, float], None] | None = None,
+        validation: pd.DataFrame | None = None,
+        watch: Callable[[float, Mapping[str, float]], None] | None = None,
     ) -> Self:
         """Fine-tunes an encoder; see :func:`~trending_assets.domain.genres.bert_training.fine_tune`.
 
@@ -94,14 +97,18 @@ class BertModel:
             checkpoint: folder of the encoder to begin with; all-MiniLM-L6-v2 where None.
             embedded: the rows' embeddings are of that encoder, and begin the training; without passes they are all of
                 it, and the model reads the text alone as they do.
-            watch: is told how the loss goes.
+            validation: rows of the training set to judge each pass by; nothing is learned from them.
+            watch: is told how it goes.
         """
         from trending_assets.domain.genres.bert_training import fine_tune
         from trending_assets.domain.text.encoder import checkpoint_folder
 
         settled = with_defaults(cls.search_space, parameters)
         folder = checkpoint or checkpoint_folder()
-        tuned = fine_tune(folder, frame, labels, seed, passes, settled, embedded=embedded, watch=watch)
+        unseen = None if validation is None else (validation, label_matrix(validation, genres))
+        tuned = fine_tune(
+            folder, frame, labels, seed, passes, settled, embedded=embedded, validation=unseen, watch=watch
+        )
         return cls(
             tuple(genres),
             tuned.graphs,

@@ -7,9 +7,11 @@ predict with, so that it makes up for the rounding (Jacob et al., "Quantization 
 efficient integer-arithmetic-only inference", 2018).
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +23,7 @@ from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel, bert_te
 from trending_assets.domain.genres.calibration import logit
 from trending_assets.domain.genres.datasets import features_of, judging_labels, masked
 from trending_assets.domain.genres.majority import prevalence
+from trending_assets.domain.genres.metrics import average_precision
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import TrainedModel, evaluate
 from trending_assets.domain.text.bert import (
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     import tokenizers
     import torch
 
+# Takes how many passes are over, and what is to be told of them.
+Watch = Callable[[float, Mapping[str, float]], None]
 BATCH = 32
 # How often each row may be seen; the most that the budget allows is taken, so that one budget gives one training.
 PASSES = (3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.0)
@@ -81,7 +86,8 @@ def fine_tune(
     parameters: Mapping[str, float],
     *,
     embedded: bool,
-    watch: Callable[[float, float], None] | None = None,
+    validation: tuple[pd.DataFrame, npt.NDArray[np.float64]] | None = None,
+    watch: Watch | None = None,
 ) -> FineTuned:
     """Trains an encoder and a linear layer on the known labels of all rows.
 
@@ -95,8 +101,10 @@ def fine_tune(
         passes: how often each row is seen; 0 fits the linear layer alone.
         parameters: a value for each of the model's ``search_space``.
         embedded: the rows' embeddings are of this checkpoint, so that the first linear layer is fitted on those.
-        watch: is told, some twenty times a pass and at the end, how many passes are over and the mean loss of a row
-            since it was last told; what is trained does not depend on it.
+        validation: rows to judge each pass by, and their labels; nothing is learned from them.
+        watch: is told how many passes are over and the mean ``loss`` of a row since it was last told, some twenty
+            times a pass, and after each pass ``validation_loss`` and ``validation_average_precision``, the mean over
+            the genres; what is trained does not depend on it.
 
     Raises:
         UnsupportedCheckpointError: the folder holds no BERT that can be read.
@@ -117,7 +125,10 @@ def fine_tune(
         network = _network(folder, weights, intercept)
         tokens = _Tokens(checkpoint.tokenizer, written, without_genres)
         shifts = (left_out * shift).astype(np.float32)
-        _fit(network, tokens, labels, shifts, seed, passes, parameters, watch)
+        judge: Callable[[], Mapping[str, float]] = dict
+        if validation and len(validation[0]):
+            judge = partial(_judged, network, _Tokens(checkpoint.tokenizer, *_texts(validation[0])), validation[1])
+        _fit(network, tokens, labels, shifts, seed, passes, parameters, judge, watch)
         _keep_rounded(network)
         state = network.get_submodule("encoder").state_dict()
         weights_of_encoder = {name: value.cpu().float().numpy() for name, value in state.items()}
@@ -216,6 +227,24 @@ def _loss(scores: "torch.Tensor", truth: "torch.Tensor", known: "torch.Tensor") 
     import torch
 
     return torch.nn.functional.binary_cross_entropy_with_logits(scores, truth, reduction="none") * known
+
+
+def _judged(network: "torch.nn.Module", tokens: "_Tokens", labels: npt.NDArray[np.float64]) -> dict[str, float]:
+    """How the network does on rows that it does not learn from; what is unknown is left out."""
+    import torch
+
+    written = np.zeros(len(labels), dtype=bool)
+    by_length = np.argsort(tokens.lengths, kind="stable")
+    batches = [by_length[i : i + BATCH] for i in range(0, len(by_length), BATCH)]
+    with torch.no_grad():
+        scores = torch.cat([network(*tokens.padded(rows, written[rows])).cpu() for rows in batches])
+    truth, known = _truth(labels[by_length])
+    loss = _loss(scores, truth, known).sum().item() / len(labels)
+    ranked = [average_precision(labels[by_length, k], scores[:, k].double().numpy()) for k in range(labels.shape[1])]
+    precisions = [each for each in ranked if each is not None]
+    return {"validation_loss": loss} | (
+        {"validation_average_precision": float(np.mean(precisions))} if precisions else {}
+    )
 
 
 class _Tokens:
@@ -335,7 +364,8 @@ def _fit(
     seed: int,
     passes: float,
     parameters: Mapping[str, float],
-    watch: Callable[[float, float], None] | None,
+    judge: Callable[[], Mapping[str, float]],
+    watch: Watch | None,
 ) -> None:
     """Trains the network; ``shifts``, of the shape of ``labels``, are added to its scores."""
     import torch
@@ -355,6 +385,7 @@ def _fit(
         return min(1.0, (step + 1) / (_WARM_UP * steps + 1)) * max(0.0, 1 - step / steps)
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    judged_at = {min(steps, round((n + 1) * len(labels) / BATCH)) for n in range(math.ceil(passes))}
     tell_every = max(1, len(labels) // (BATCH * _TOLD_A_PASS))
     losses: list[torch.Tensor] = []
     for step, rows in zip(range(1, steps + 1), _batches(tokens.lengths, random), strict=False):
@@ -370,6 +401,7 @@ def _fit(
         if watch:
             losses.append(loss.detach())
             # A GPU is waited for only when something is told.
-            if step % tell_every == 0 or step == steps:
-                watch(step * BATCH / len(labels), torch.stack(losses).mean().item())
+            if step % tell_every == 0 or step in judged_at:
+                found = {"loss": torch.stack(losses).mean().item()}
+                watch(step * BATCH / len(labels), {**found, **(judge() if step in judged_at else {})})
                 losses.clear()

@@ -1,4 +1,4 @@
-"""What may be known of a title beside its text, where it was made and how long it runs, as numbers."""
+"""What may be known of a title beside its text, as numbers: where it was made, how long it runs and for what age."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.text.features import TitleFeatures
 
 _LEAST_TITLES = 20
 _MINUTES_A_STEP, _LAST_STEP = 12, 15
 RUNTIME_STEPS = _LAST_STEP + 1
-# Whoever asks may know neither: so many rows are learned from without them.
+# Whoever asks may know none of them: so many rows are learned from without them.
 _HIDDEN_SHARE = 0.3
 
 
@@ -33,8 +34,13 @@ def runtime_step(title: TitleFeatures) -> int | None:
     return None if minutes is None else min(minutes // _MINUTES_A_STEP, _LAST_STEP)
 
 
+def certificate_flags(title: TitleFeatures) -> npt.NDArray[np.float64]:
+    """1 for the title's certificate among :data:`CERTIFICATES`, else 0; shape (11,), all 0 where it is unknown."""
+    return np.array([title.certificate == each for each in CERTIFICATES], dtype=np.float64)
+
+
 def some_without_facts(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows, three in ten of them as if neither countries nor running time were known.
+    """The rows, three in ten of them as if countries, running time and certificate were unknown.
 
     Args:
         frame: rows of a training set.
@@ -42,4 +48,5 @@ def some_without_facts(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     """
     hidden = np.random.default_rng(seed).random(len(frame)) < _HIDDEN_SHARE
     countries = [[] if hide else found for found, hide in zip(frame["countries"], hidden, strict=True)]
-    return frame.assign(countries=countries, runtime_minutes=frame["runtime_minutes"].mask(hidden))
+    unknown = {name: frame[name].mask(hidden) for name in ("runtime_minutes", "certificate")}
+    return frame.assign(countries=countries, **unknown)

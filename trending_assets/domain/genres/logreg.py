@@ -1,4 +1,4 @@
-"""``genre_logreg``: one logistic regression a genre on TF-IDF, kind, decade, running time, countries and keywords.
+"""``genre_logreg``: one logistic regression a genre on TF-IDF and on what is known beside the text.
 
 Fitted by scikit-learn, kept and run as plain arrays: one text is a few hundred rows of a weight matrix.
 """
@@ -13,10 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, incomplete_rows, judging_labels, some_masked
-from trending_assets.domain.genres.facts import RUNTIME_STEPS, common_countries, country_flags, runtime_step
+from trending_assets.domain.genres.facts import (
+    RUNTIME_STEPS,
+    certificate_flags,
+    common_countries,
+    country_flags,
+    runtime_step,
+)
 from trending_assets.domain.genres.lexicon import text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
@@ -30,15 +37,19 @@ _TOLERANCE = 0.01
 _APART = 3.0
 
 _DECADES = tuple(range(1920, 2030, 10))
-# Kind, decade, running time of either kind, keyword scores; the last but the scores says that it is unknown.
-_PARTS = (2, len(_DECADES) + 1, 2 * RUNTIME_STEPS + 1, len(GENRES))
-_KIND, _DECADE, _RUNTIME, _KEYWORDS = np.cumsum((0, *_PARTS[:-1])).tolist()
+# Kind, decade, running time of either kind, certificate, keyword scores; of decade, running time and certificate the
+# last says that it is unknown.
+_PARTS = (2, len(_DECADES) + 1, 2 * RUNTIME_STEPS + 1, len(CERTIFICATES) + 1, len(GENRES))
+_KIND, _DECADE, _RUNTIME, _CERTIFICATE, _KEYWORDS = np.cumsum((0, *_PARTS[:-1])).tolist()
 _SIDE = sum(_PARTS)
 _VOCABULARY_FILE, _ARRAYS_FILE = "model.json", "model.npz"
 
 
 def _side_features(title: TitleFeatures, countries: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Kind, decade and running time one-hot, log of one plus each keyword score, countries; shape (68 + countries,)."""
+    """Kind, decade, running time and certificate one-hot, log of one plus each keyword score, countries.
+
+    Of shape (80 + countries,).
+    """
     side = np.zeros(_SIDE)
     show, step = title.kind == "show", runtime_step(title)
     side[_KIND + show] = 1.0
@@ -46,7 +57,9 @@ def _side_features(title: TitleFeatures, countries: Sequence[str]) -> npt.NDArra
         side[_RUNTIME - 1] = 1.0
     else:
         side[_DECADE + _DECADES.index(min(max(title.year // 10 * 10, _DECADES[0]), _DECADES[-1]))] = 1.0
-    side[_KEYWORDS - 1 if step is None else _RUNTIME + RUNTIME_STEPS * show + step] = 1.0
+    side[_CERTIFICATE - 1 if step is None else _RUNTIME + RUNTIME_STEPS * show + step] = 1.0
+    flags = certificate_flags(title)
+    side[_CERTIFICATE:_KEYWORDS] = (*flags, 1.0 - flags.sum())
     side[_KEYWORDS:] = np.log1p(text_keyword_scores(title.text))
     return np.concatenate([side, country_flags(title, countries)])
 
@@ -59,7 +72,7 @@ class LogisticRegressionModel:
         genres: the k slugs.
         tfidf: the vocabulary of m terms.
         countries: the c countries that it knows.
-        weights: shape (m + 68 + c, k), float32.
+        weights: shape (m + 80 + c, k), float32.
         intercept: shape (k,).
         calibration: what the probabilities go through.
     """

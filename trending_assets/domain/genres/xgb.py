@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, judging_labels
-from trending_assets.domain.genres.facts import common_countries, country_flags
+from trending_assets.domain.genres.facts import certificate_flags, common_countries, country_flags
 from trending_assets.domain.genres.lexicon import text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, MissingEmbeddingError, ModelFileError
@@ -41,7 +42,7 @@ _PARAMETERS: dict[str, Any] = {
     # More threads sum in another order, and a request waits for the slowest of them.
     "nthread": 1,
 }
-_PLAIN_FEATURES = 4 + len(GENRES) + SIZE
+_PLAIN_FEATURES = 4 + len(GENRES) + len(CERTIFICATES) + SIZE
 _BOOSTER_FILE, _ARRAYS_FILE, _GENRES_FILE = "model.ubj", "model.npz", "model.json"
 
 Objective = Callable[[npt.NDArray[np.float32], "xgboost.DMatrix"], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
@@ -98,9 +99,10 @@ def _design(
     axes: npt.NDArray[np.float64],
     reduction: ReducedTfIdf,
 ) -> npt.NDArray[np.float32]:
-    """What the trees read, shape (n, 56 + countries + axes).
+    """What the trees read, shape (n, 67 + countries + axes).
 
-    Is-show, year, word count, running time, keyword scores, countries, axes of the embedding, reduced TF-IDF.
+    Is-show, year, word count, running time, keyword scores, certificates, countries, axes of the embedding, reduced
+    TF-IDF.
     """
     rows = []
     for title in titles:
@@ -110,7 +112,8 @@ def _design(
         place = axes @ (_embedding(title) - mean)
         keywords = text_keyword_scores(title.text)
         tfidf = _tfidf(title, reduction)
-        rows.append(np.concatenate([plain, keywords, country_flags(title, countries), place, tfidf]))
+        flags = (certificate_flags(title), country_flags(title, countries))
+        rows.append(np.concatenate([plain, keywords, *flags, place, tfidf]))
     return np.array(rows, dtype=np.float32)
 
 

@@ -1,7 +1,7 @@
 """Text features of a title, the same code offline and online.
 
-A genre model may use only what a caller can send with an unseen title: its name, plot, kind, year, countries and
-running time. So a prediction for it equals the prediction for the same title by id.
+A genre model may use only what a caller can send with an unseen title: its name, plot, kind, year, countries, running
+time and certificate. So a prediction for it equals the prediction for the same title by id.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,8 @@ class TitleFeatures:
         word_count: number of white-space separated words in ``text``.
         countries: where it was made, ISO 3166-1; empty where that is unknown.
         runtime_minutes: its running time, of a show that of an episode; None where that is unknown.
+        certificate: its age certificate, one of
+            :data:`~trending_assets.domain.catalog.certificates.CERTIFICATES`; None where that is unknown.
         embedding: 384 float32 values, or None where the model in use needs no embedding.
         tfidf: 32 float32 values of a reduced TF-IDF, or None; a model that reads it can compute it too.
         tfidf_version: which fitted transformation made ``tfidf``; values of another than the model's own say nothing.
@@ -36,6 +38,7 @@ class TitleFeatures:
     word_count: int
     countries: tuple[str, ...] = ()
     runtime_minutes: int | None = None
+    certificate: str | None = None
     embedding: npt.NDArray[np.float32] | None = None
     tfidf: npt.NDArray[np.float32] | None = None
     tfidf_version: str | None = None
@@ -54,6 +57,7 @@ def title_features(
     year: int | None,
     countries: Sequence[str] = (),
     runtime_minutes: int | None = None,
+    certificate: str | None = None,
 ) -> TitleFeatures:
     """Stateless features of a title, without its embedding.
 
@@ -64,6 +68,7 @@ def title_features(
         year: year of release, or None.
         countries: where it was made, ISO 3166-1.
         runtime_minutes: its running time, or None.
+        certificate: its age certificate, or None.
     """
     text = model_text(title, plot)
     return TitleFeatures(
@@ -73,4 +78,5 @@ def title_features(
         word_count=len(text.split()),
         countries=tuple(countries),
         runtime_minutes=runtime_minutes,
+        certificate=certificate,
     )

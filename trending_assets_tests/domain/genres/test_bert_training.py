@@ -1,12 +1,13 @@
 """Fine-tuning learns from what is known, within its budget, and keeps int8 only where that costs nothing."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from trending_assets.domain.genres.bert import DEFAULT_PASSES, FLOAT32, INT8, BertModel
+from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel
 from trending_assets.domain.genres.bert_training import PASSES, affordable_passes, without_poor_precision
 from trending_assets.domain.genres.datasets import features_of, label_matrix, masked, rows_of
 from trending_assets.domain.genres.training import TrainedModel, train
@@ -113,13 +114,19 @@ def test_a_stored_model_is_loaded_at_its_cheapest_precision(trained: TrainedMode
 
 
 def test_watching_a_training_tells_its_loss_and_leaves_its_bytes_as_they_are() -> None:
-    told: list[tuple[float, float]] = []
-    alone = BertModel.fit(_TRAIN, _LABELS, LEARNED, 7)
-    watched = BertModel.fit(_TRAIN, _LABELS, LEARNED, 7, watch=lambda passes, loss: told.append((passes, loss)))
+    told: list[tuple[float, Mapping[str, float]]] = []
+    alone = BertModel.fit(_TRAIN, _LABELS, LEARNED, 7, passes=2)
+    watched = BertModel.fit(
+        _TRAIN, _LABELS, LEARNED, 7, passes=2, validation=_TRAIN, watch=lambda done, found: told.append((done, found))
+    )
     assert watched.graphs == alone.graphs
     assert watched.weights.tobytes() == alone.weights.tobytes()
     assert watched.intercept.tobytes() == alone.intercept.tobytes()
-    passes, losses = zip(*told, strict=True)
+    passes, found = zip(*told, strict=True)
     assert list(passes) == sorted(set(passes))
-    assert passes[-1] == pytest.approx(DEFAULT_PASSES, rel=0.5)
-    assert losses[-1] < losses[0]
+    assert passes[-1] == pytest.approx(2, rel=0.5)
+    assert found[-1]["loss"] < found[0]["loss"]
+    judged = [each for each in found if "validation_loss" in each]
+    assert len(judged) == 2
+    assert judged[1]["validation_loss"] < judged[0]["validation_loss"]
+    assert all(0 < each["validation_average_precision"] <= 1 for each in judged)

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.genres.datasets import features_of, rows_of
 from trending_assets.domain.genres.facts import (
     RUNTIME_STEPS,
+    certificate_flags,
     common_countries,
     country_flags,
     runtime_step,
@@ -22,6 +24,18 @@ from trending_assets_tests.domain.genres.corpus import corpus
 
 def _title(countries: list[str], minutes: int | None = None) -> TitleFeatures:
     return title_features("A title", "plain1 plain2", "movie", 1990, countries, minutes)
+
+
+def _without_facts(frame: pd.DataFrame) -> pd.DataFrame:
+    minutes = pd.array([None] * len(frame), dtype="Int64")
+    return frame.assign(countries=[[]] * len(frame), runtime_minutes=minutes, certificate=None)
+
+
+def test_a_certificate_is_one_of_those_known_or_nothing() -> None:
+    rated = title_features("A title", "plain1 plain2", "movie", 1990, certificate="TV-Y7")
+    assert dict(zip(CERTIFICATES, certificate_flags(rated).tolist(), strict=True))["TV-Y7"] == 1
+    assert certificate_flags(rated).sum() == 1
+    assert not certificate_flags(_title([])).any()
 
 
 def test_a_country_counts_from_twenty_titles_on() -> None:
@@ -41,11 +55,13 @@ def test_running_times_fall_into_steps(minutes: int | None) -> None:
 
 
 def test_three_rows_in_ten_are_learned_from_without_them() -> None:
-    frame = pd.DataFrame({"countries": [["US"]] * 4000, "runtime_minutes": pd.array([90] * 4000, dtype="Int64")})
+    minutes = pd.array([90] * 4000, dtype="Int64")
+    frame = pd.DataFrame({"countries": [["US"]] * 4000, "runtime_minutes": minutes, "certificate": "PG"})
     shown = some_without_facts(frame, seed=1)
     hidden = shown["runtime_minutes"].isna()
     assert 0.27 < hidden.mean() < 0.33
     assert [bool(found) for found in shown["countries"]] == (~hidden).tolist()
+    assert shown["certificate"].isna().equals(hidden)
     assert some_without_facts(frame, seed=1).equals(shown)
     assert not some_without_facts(frame, seed=2).equals(shown)
     assert frame["runtime_minutes"].notna().all()
@@ -53,12 +69,17 @@ def test_three_rows_in_ten_are_learned_from_without_them() -> None:
 
 @pytest.mark.parametrize("name", ["genre_logreg", "genre_xgboost"])
 @pytest.mark.parametrize(
-    "told", [{"countries": lambda drama: ["KR"] if drama else ["US"]}, {"runtime_minutes": lambda d: 150 if d else 40}]
+    "told",
+    [
+        {"countries": lambda drama: ["KR"] if drama else ["US"]},
+        {"runtime_minutes": lambda drama: 150 if drama else 40},
+        {"certificate": lambda drama: "R" if drama else "G"},
+    ],
 )
 def test_a_fact_that_tells_a_genre_is_learned(name: str, told: dict) -> None:
     frame = corpus(300, seed=2)
     drama = ["drama" in genres for genres in frame["genres"]]
-    frame = frame.assign(countries=[[]] * len(frame), runtime_minutes=pd.array([None] * len(frame), dtype="Int64"))
+    frame = _without_facts(frame)
     ((column, value),) = told.items()
     # The text says nothing of it.
     frame = frame.assign(text="A title", masked_text="A title", embedding=[np.eye(1, 384)[0]] * len(frame))
@@ -69,6 +90,5 @@ def test_a_fact_that_tells_a_genre_is_learned(name: str, told: dict) -> None:
     chance = predictor.probabilities(features_of(test))[:, 1]
     has = np.array(["drama" in genres for genres in test["genres"]])
     assert chance[has].min() > chance[~has].max()
-    unknown = test.assign(countries=[[]] * len(test), runtime_minutes=pd.array([None] * len(test), dtype="Int64"))
-    without = predictor.probabilities(features_of(unknown))[:, 1]
+    without = predictor.probabilities(features_of(_without_facts(test)))[:, 1]
     assert chance[~has].max() < without.min() <= without.max() < chance[has].min()

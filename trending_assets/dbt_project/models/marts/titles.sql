@@ -15,7 +15,7 @@ select
     coalesce(first(countries {{ newest }}) filter (where len(countries) > 0), []) as countries,
     list_sort(list_distinct(flatten(list(genres)))) as genres,
     list_sort(list_distinct(flatten(list(label_coverage)))) as label_coverage,
-    {% for column in ['plot', 'runtime_minutes', 'imdb_id'] -%}
+    {% for column in ['plot', 'runtime_minutes', 'certificate', 'imdb_id'] -%}
     first({{ column }} {{ newest }}) filter (where {{ column }} is not null) as {{ column }},
     {% endfor -%}
     list_sort(list_distinct(flatten(list(external_ids)))) as external_ids,

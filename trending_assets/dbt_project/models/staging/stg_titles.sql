@@ -27,6 +27,7 @@ select
     parsed.title.labels_complete,
     parsed.title.plot,
     parsed.title.runtime_minutes,
+    parsed.title.certificate,
     parsed.title.imdb_id,
     parsed.title.external_ids,
     parsed.title.event_time,
