@@ -73,6 +73,8 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
         "gate": GateResource(require_approval=settings.require_approval),
         "training": TrainingResource(
             retrained=[known_name(name) for name in settings.retrained],
+            retrain_new_titles=settings.retrain_new_titles,
+            retrain_quiet_seconds=settings.retrain_quiet_seconds,
             bert_minutes=settings.bert_minutes,
             bert_passes=settings.bert_passes,
             bert_new_rows=settings.bert_new_rows,

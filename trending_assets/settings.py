@@ -23,6 +23,10 @@ class Settings(BaseSettings):
         require_approval: what passes the gate waits for a person, who promotes it by a command.
         retrain_models: names of the genre models that a sensor's retraining trains anew, separated by commas; of the
             others the newest version stays in the running.
+        retrain_new_titles: how many titles must have come since the last retraining that succeeded for a sensor to ask
+            for another.
+        retrain_quiet_seconds: for so long no day may have landed when it does, so that days that land one after the
+            other are one retraining.
         bert_minutes: the budget of a training of ``genre_bert``, which sees its titles as often as that allows on the
             machine at hand; 0 fits its linear layer alone.
         bert_passes: how often ``genre_bert`` sees each train title; what ``bert_minutes`` allows where it is not set.
@@ -44,6 +48,8 @@ class Settings(BaseSettings):
     raw_retention_days: int | None = Field(default=None, ge=1)
     require_approval: bool = False
     retrain_models: str = "genre_keyword,genre_logreg,genre_xgboost,genre_bert,genre_blend"
+    retrain_new_titles: int = Field(default=1, ge=0)
+    retrain_quiet_seconds: float = Field(default=10.0, ge=0)
     bert_minutes: float = Field(default=20.0, ge=0)
     bert_passes: float | None = Field(default=None, ge=0)
     bert_new_rows: int = Field(default=5000, ge=0)

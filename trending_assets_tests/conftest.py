@@ -9,6 +9,7 @@ import pytest
 
 # Fitting its linear layer alone takes seconds; the fine-tuning has its own tests.
 os.environ["TRENDING_BERT_MINUTES"] = "0"
+os.environ["TRENDING_RETRAIN_QUIET_SECONDS"] = "0"
 # wandb takes seconds to load; the tracking has its own tests.
 os.environ["TRENDING_TRACKING"] = "off"
 # pytest-xdist runs a process on each core, and threads of theirs would wait for one another.

@@ -14,12 +14,16 @@ class Landing:
         partition: an ISO day.
         finished: whether the run it came from has ended, or it came from no run.
         passed: whether no blocking check failed in that run.
+        titles: how many titles came with it; None where that was not told.
+        landed_at: when, in seconds of the epoch.
     """
 
     storage_id: int
     partition: str
     finished: bool = True
     passed: bool = True
+    titles: int | None = None
+    landed_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,16 @@ def take(cursor: int, landings: Iterable[Landing]) -> Batch:
         cursor: storage id up to which everything has been dealt with.
         landings: in any order.
     """
+    cursor, newest = _newest(cursor, landings)
+    return Batch(
+        cursor,
+        tuple(sorted(day for day, landing in newest.items() if landing.passed)),
+        tuple(sorted(day for day, landing in newest.items() if not landing.passed)),
+    )
+
+
+def _newest(cursor: int, landings: Iterable[Landing]) -> tuple[int, dict[str, Landing]]:
+    """The newest landing of each day after the cursor, up to the first whose run has not ended, and where that is."""
     newest: dict[str, Landing] = {}
     for landing in sorted(landings, key=lambda found: found.storage_id):
         if landing.storage_id <= cursor:
@@ -55,11 +69,99 @@ def take(cursor: int, landings: Iterable[Landing]) -> Batch:
             break
         newest[landing.partition] = landing
         cursor = landing.storage_id
-    return Batch(
-        cursor,
-        tuple(sorted(day for day, landing in newest.items() if landing.passed)),
-        tuple(sorted(day for day, landing in newest.items() if not landing.passed)),
-    )
+    return cursor, newest
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """How far retraining has come, in storage ids.
+
+    Attributes:
+        trained: everything up to here has been learned by a training that succeeded, or there was nothing to learn.
+        asked: the newest landing that a retraining was asked for.
+    """
+
+    trained: int = 0
+    asked: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.trained} {self.asked}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Consumed":
+        """What :meth:`__str__` wrote; a single number stands for both.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        numbers = [int(number) for number in text.split()]
+        if len(numbers) not in (1, 2):
+            raise ValueError(f"{text!r} is no cursor: one or two storage ids make one")
+        return cls(numbers[0], numbers[-1])
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What a tick decides of retraining.
+
+    Attributes:
+        cursor: for the next tick.
+        partitions: the days to retrain for, in order; none where nothing is asked for.
+        why_not: why nothing is asked for; empty otherwise.
+    """
+
+    cursor: Consumed
+    partitions: tuple[str, ...] = ()
+    why_not: str = ""
+
+
+def retraining(
+    cursor: Consumed,
+    landings: Iterable[Landing],
+    succeeded: int,
+    now: float,
+    least_titles: int = 0,
+    quiet_seconds: float = 0.0,
+) -> Retraining:
+    """Whether to retrain now, and for which days.
+
+    Days count as learned only when a training succeeded that was asked for after they had landed. Those of one that
+    failed are asked for again together with what lands next, and never by themselves: what fails on them would fail
+    again, every few seconds.
+
+    Args:
+        cursor: of the tick before.
+        landings: all after ``cursor.trained``, in any order.
+        succeeded: up to which landing the newest training that succeeded was asked for; 0 where none has.
+        now: seconds of the epoch.
+        least_titles: how many titles must have come; a landing that does not tell how many is held to be enough.
+        quiet_seconds: how long nothing may have landed, so that a backfill in many runs is one retraining.
+    """
+    trained = max(cursor.trained, succeeded)
+    seen, newest = _newest(trained, landings)
+    good = {day: landing for day, landing in newest.items() if landing.passed}
+    if not good:
+        refused = sorted(newest)
+        nothing = f"checks failed on {', '.join(refused)}; nothing else landed" if refused else "nothing new has landed"
+        return Retraining(Consumed(seen, max(cursor.asked, trained)), why_not=nothing)
+    waiting = Consumed(trained, cursor.asked)
+    last = max(good.values(), key=lambda landing: landing.storage_id)
+    titles = [landing.titles for landing in good.values()]
+    told = sum(count for count in titles if count is not None)
+    if last.storage_id <= cursor.asked:
+        why_not = f"the retraining for {_days(good)} did not succeed; they are asked for again with what lands next"
+    elif now - last.landed_at < quiet_seconds:
+        why_not = f"{_days(good)} landed less than {quiet_seconds:g} s ago, and more may come"
+    elif None not in titles and told < least_titles:
+        why_not = f"{told} new titles in {_days(good)}; a retraining is asked for from {least_titles} on"
+    else:
+        return Retraining(Consumed(trained, seen), tuple(sorted(good)))
+    return Retraining(waiting, why_not=why_not)
+
+
+def _days(days: Iterable[str]) -> str:
+    first, *others = sorted(days)
+    return f"{first} to {others[-1]}" if others else first
 
 
 def ranges(days: Sequence[str], gap: int = 0) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ import dagster as dg
 from trending_assets.automation.cursors import Landing
 
 _PAGE = 500
+_TITLES = "title_text rows"
 _FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -32,10 +33,18 @@ def landings(instance: dg.DagsterInstance, asset: str, after: int) -> list[Landi
             if record.run_id not in runs:
                 runs[record.run_id] = _run_state(instance, record.run_id)
             finished, passed = runs[record.run_id]
-            found.append(Landing(record.storage_id, record.partition_key, finished, passed))
+            titles = _titles(record.asset_materialization)
+            landed = Landing(record.storage_id, record.partition_key, finished, passed, titles, record.timestamp)
+            found.append(landed)
         if not page.has_more:
             return found
         cursor = page.cursor
+
+
+def _titles(materialization: dg.AssetMaterialization | None) -> int | None:
+    """How many titles came, as the online store tells it; None where it is not told."""
+    told = materialization.metadata.get(_TITLES) if materialization else None
+    return told.value if told is not None and isinstance(told.value, int) else None
 
 
 def _run_state(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, bool]:

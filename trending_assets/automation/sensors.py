@@ -1,9 +1,11 @@
 """Sensors: thin ticks around the pure decisions of ``cursors``."""
 
+import time
+
 import dagster as dg
 
 from trending_assets.automation import jobs
-from trending_assets.automation.cursors import ranges, take
+from trending_assets.automation.cursors import Consumed, ranges, retraining, take
 from trending_assets.automation.dead_runs import report_dead_runs
 from trending_assets.automation.landings import landings, newest_by_partition, newest_storage_id
 from trending_assets.domain.genres.models import MODEL_NAMES
@@ -15,6 +17,9 @@ _ACTIVE = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+_LANDED_UP_TO = "trending/landed_up_to"
+# Those that a person asked for carry no such tag; the newest that a sensor asked for is among so many.
+_RECENT_RUNS = 50
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -53,21 +58,29 @@ def features_on_landing(context: dg.SensorEvaluationContext) -> dg.SensorResult 
 def retrain_on_new_partitions(
     context: dg.SensorEvaluationContext, training: TrainingResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Requests one retraining, of the models that are set, for all days that came since the last was requested."""
+    """Requests one retraining, of the models that are set, for all days that came since the last that succeeded."""
     instance = context.instance
     if instance.get_runs(dg.RunsFilter(job_name=jobs.retrain.name, statuses=_ACTIVE), limit=1):
         return dg.SkipReason("a retraining is under way; what has landed since waits for the next tick")
     # Without a cursor, what the last training set was made from has been dealt with.
-    start = int(context.cursor) if context.cursor else newest_storage_id(instance, "genre_training_set")
-    batch = take(start, landings(instance, "online_store", start))
-    if not batch.partitions:
-        return dg.SensorResult(cursor=str(batch.cursor), skip_reason=dg.SkipReason(_nothing(batch.refused)))
+    begun = context.cursor or str(newest_storage_id(instance, "genre_training_set"))
+    consumed = Consumed.parse(begun)
+    decided = retraining(
+        consumed,
+        landings(instance, "online_store", consumed.trained),
+        _trained_up_to(instance),
+        time.time(),
+        training.retrain_new_titles,
+        training.retrain_quiet_seconds,
+    )
+    if decided.why_not:
+        return dg.SensorResult(cursor=str(decided.cursor), skip_reason=dg.SkipReason(decided.why_not))
     request = dg.RunRequest(
-        run_key=f"retrain-{batch.cursor}",
-        tags={"trending/new_partitions": ",".join(batch.partitions)},
+        run_key=f"retrain-{decided.cursor.asked}",
+        tags={"trending/new_partitions": ",".join(decided.partitions), _LANDED_UP_TO: str(decided.cursor.asked)},
         asset_selection=_retrained(context, training),
     )
-    return dg.SensorResult(run_requests=[request], cursor=str(batch.cursor))
+    return dg.SensorResult(run_requests=[request], cursor=str(decided.cursor))
 
 
 @dg.sensor(
@@ -79,6 +92,13 @@ def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Looks for the process of every started run on this machine."""
     dead = report_dead_runs(context.instance)
     return dg.SkipReason(f"marked failed: {', '.join(dead)}" if dead else "every started run is alive")
+
+
+def _trained_up_to(instance: dg.DagsterInstance) -> int:
+    """Up to which landing the newest retraining that succeeded was asked for; 0 where none has."""
+    succeeded = dg.RunsFilter(job_name=jobs.retrain.name, statuses=[dg.DagsterRunStatus.SUCCESS])
+    runs = instance.get_runs(succeeded, limit=_RECENT_RUNS)
+    return max((int(run.tags[_LANDED_UP_TO]) for run in runs if _LANDED_UP_TO in run.tags), default=0)
 
 
 def _retrained(context: dg.SensorEvaluationContext, training: TrainingResource) -> list[dg.AssetKey] | None:

@@ -12,6 +12,8 @@ class TrainingResource(dg.ConfigurableResource["TrainingResource"]):
 
     Attributes:
         retrained: names of the models that a sensor's retraining trains anew.
+        retrain_new_titles: titles that must have come for a sensor to ask for a retraining.
+        retrain_quiet_seconds: for so long nothing may have landed when it does.
         bert_minutes: the budget of ``genre_bert``, which decides its passes where ``bert_passes`` is None.
         bert_passes: how often ``genre_bert`` sees each train title.
         bert_new_rows: labelled titles that must have come since for a sensor's retraining to train it anew.
@@ -23,6 +25,8 @@ class TrainingResource(dg.ConfigurableResource["TrainingResource"]):
     bert_new_rows: int
     bert_passes: float | None = None
     bert_checkpoint: str = ""
+    retrain_new_titles: int = 1
+    retrain_quiet_seconds: float = 0.0
 
     @property
     def bert_budget(self) -> dict[str, float]:

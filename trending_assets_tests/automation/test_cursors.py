@@ -1,13 +1,14 @@
 """No landing is passed over and none is asked about twice, however landings, runs and ticks come together."""
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trending_assets.automation.cursors import Batch, Landing, ranges, take
+from trending_assets.automation.cursors import Batch, Consumed, Landing, ranges, retraining, take
 
 _DAYS = [f"2025-06-{number:02d}" for number in range(2, 9)]
 
@@ -83,6 +84,109 @@ def test_any_interleaving_of_landings_and_ticks_takes_every_landing_once(
         assert set(batch.partitions) == {day for day, passed in newest.items() if passed}
         assert set(batch.refused) == {day for day, passed in newest.items() if not passed}
         assert list(batch.partitions) == sorted(batch.partitions)
+
+
+_WAIT = st.tuples(st.just("wait"), st.integers(0, 20), st.just(""), st.just(value=True))
+_TRAIN = st.tuples(st.just("train"), st.just(0), st.just(""), st.booleans())
+
+
+class _Trainings:
+    """A retraining sensor and the runs that it asks for, one at a time."""
+
+    def __init__(self, least_titles: int, quiet_seconds: float) -> None:
+        self.world, self.clock, self.landed_at = _World(), 0.0, list[float]()
+        self.cursor, self.succeeded = Consumed(), 0
+        self.least_titles, self.quiet_seconds = least_titles, quiet_seconds
+        # What each request asked for, and which one runs.
+        self.asked: list[tuple[Consumed, tuple[str, ...]]] = []
+        self.running: int | None = None
+        self.learned: set[int] = set()
+
+    def land(self, run: int, day: str, passed: bool) -> None:
+        self.world.land(run, day, passed)
+        self.landed_at += [self.clock] * (len(self.world.log) - len(self.landed_at))
+
+    def landings(self, after: int) -> list[Landing]:
+        return [
+            replace(each, titles=10, landed_at=self.landed_at[each.storage_id - 1])
+            for each in self.world.landings(after)
+        ]
+
+    def tick(self) -> None:
+        if self.running is not None:
+            return
+        rules = (self.clock, self.least_titles, self.quiet_seconds)
+        decided = retraining(self.cursor, self.landings(self.cursor.trained), self.succeeded, *rules)
+        assert bool(decided.partitions) is not bool(decided.why_not)
+        assert decided.cursor.trained >= self.cursor.trained
+        self.cursor = Consumed.parse(str(decided.cursor))
+        if decided.partitions:
+            self.running = decided.cursor.asked
+            self.asked.append((decided.cursor, decided.partitions))
+
+    def train(self, succeeds: bool) -> None:
+        if self.running is None:
+            return
+        if succeeds:
+            self.succeeded = self.running
+            self.learned |= set(range(1, self.running + 1))
+        self.running = None
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(_LAND | _LAND | _END | _TICK | _WAIT | _TRAIN, max_size=60),
+    st.integers(0, 40),
+    st.sampled_from([0.0, 15.0]),
+)
+def test_any_interleaving_of_landings_ticks_and_trainings_learns_every_good_day_and_asks_once_for_each_new_set(
+    events: list[tuple[str, int, str, bool]], least_titles: int, quiet_seconds: float
+) -> None:
+    sensor = _Trainings(least_titles, quiet_seconds)
+    for what, number, day, good in events:
+        match what:
+            case "land":
+                sensor.land(number, day, good)
+            case "end":
+                sensor.world.ended.add(number)
+            case "wait":
+                sensor.clock += number
+            case "tick":
+                sensor.tick()
+            case _:
+                sensor.train(good)
+    sensor.train(succeeds=False)
+    # Once all runs have ended, enough has landed and it is quiet, one training that succeeds learns what is left.
+    sensor.world.ended |= set(range(6))
+    for day in _DAYS[:4]:
+        sensor.world.log.append((len(sensor.world.log) + 1, day, 0, True))
+        sensor.landed_at.append(sensor.clock)
+    sensor.clock += quiet_seconds
+    sensor.tick()
+    sensor.train(succeeds=True)
+    sensor.tick()
+    assert sensor.running is None
+    assert set(range(1, len(sensor.world.log) + 1)) == sensor.learned
+    # A request asks for something that none before it did.
+    sets = [cursor.asked for cursor, _ in sensor.asked]
+    assert sets == sorted(set(sets))
+    newest = dict.fromkeys(_DAYS[:4])
+    assert set(newest) <= set(sensor.asked[-1][1])
+    for cursor, partitions in sensor.asked:
+        window = {day: passed for number, day, _, passed in sensor.world.log if cursor.trained < number <= cursor.asked}
+        assert list(partitions) == sorted(day for day, passed in window.items() if passed)
+
+
+@pytest.mark.parametrize(("text", "cursor"), [("7", Consumed(7, 7)), ("7 9", Consumed(7, 9))])
+def test_a_cursor_of_one_number_stands_for_both(text: str, cursor: Consumed) -> None:
+    assert Consumed.parse(text) == cursor
+    assert Consumed.parse(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize("text", ["", "1 2 3", "x"])
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"cursor|invalid literal"):
+        Consumed.parse(text)
 
 
 @settings(deadline=None)

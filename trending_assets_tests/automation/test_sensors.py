@@ -48,7 +48,7 @@ def test_a_landing_is_asked_about_once(instance: dg.DagsterInstance, sensor: dg.
     landed = land(instance, watched, DAYS[0])
     result = _tick(sensor, instance, before)
     assert len(_requests(result)) == 1
-    assert result.cursor == str(landed)
+    assert (result.cursor or "").split()[-1] == str(landed)
     again = _tick(sensor, instance, result.cursor)
     assert _requests(again) == []
     assert again.cursor == result.cursor
@@ -140,7 +140,44 @@ def test_one_retraining_is_asked_for_whatever_the_number_of_new_days(instance: d
     (request,) = _requests(result)
     assert request.tags["trending/new_partitions"] == f"{DAYS[0]},{DAYS[2]},{DAYS[5]}"
     assert request.run_key == f"retrain-{last}"
-    assert result.cursor == str(last)
+    assert result.cursor == f"0 {last}"
+
+
+def _retrain_again(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+    create_run(instance, _retraining, status, request.tags)
+
+
+def test_days_count_as_learned_once_a_training_of_them_succeeded(instance: dg.DagsterInstance) -> None:
+    land(instance, "online_store", DAYS[0])
+    first = _tick(sensors.retrain_on_new_partitions, instance)
+    _retrain_again(instance, _requests(first)[0], dg.DagsterRunStatus.FAILURE)
+    failed = _tick(sensors.retrain_on_new_partitions, instance, first.cursor)
+    assert _requests(failed) == []
+    assert str(_why(failed)).startswith(f"the retraining for {DAYS[0]} did not succeed; they are asked for again")
+    land(instance, "online_store", DAYS[1])
+    second = _tick(sensors.retrain_on_new_partitions, instance, failed.cursor)
+    (request,) = _requests(second)
+    assert request.tags["trending/new_partitions"] == f"{DAYS[0]},{DAYS[1]}"
+    _retrain_again(instance, request, dg.DagsterRunStatus.SUCCESS)
+    land(instance, "online_store", DAYS[2])
+    (request,) = _requests(_tick(sensors.retrain_on_new_partitions, instance, second.cursor))
+    assert request.tags["trending/new_partitions"] == DAYS[2]
+
+
+def test_a_retraining_waits_for_enough_titles_and_for_quiet(instance: dg.DagsterInstance) -> None:
+    def tick(**settings: float) -> dg.SensorResult:
+        training = TrainingResource(retrained=[], bert_minutes=0.0, bert_new_rows=0, **settings)  # type: ignore[arg-type]
+        resources = {"training": training}
+        result = sensors.retrain_on_new_partitions(dg.build_sensor_context(instance=instance, resources=resources))
+        assert isinstance(result, dg.SensorResult)
+        return result
+
+    for day, titles in ((DAYS[0], 30), (DAYS[1], 20)):
+        rows = {"title_text rows": titles, "dagster/partition_row_count": 3 * titles}
+        instance.report_runless_asset_event(dg.AssetMaterialization("online_store", partition=day, metadata=rows))
+    assert str(_why(tick(retrain_new_titles=51))).startswith(f"50 new titles in {DAYS[0]} to {DAYS[1]};")
+    assert "landed less than 600 s ago" in str(_why(tick(retrain_quiet_seconds=600.0)))
+    assert len(_requests(tick(retrain_new_titles=50))) == 1
 
 
 def test_a_first_tick_takes_what_the_last_training_set_was_made_from_as_done(instance: dg.DagsterInstance) -> None:
