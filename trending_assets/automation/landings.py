@@ -66,12 +66,14 @@ def _run_state(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, bool]:
 
 
 def newest_storage_id(instance: dg.DagsterInstance, asset: str) -> int:
-    """Storage id of an asset's newest materialisation; 0 where there is none."""
+    """Storage id of an asset's newest materialisation; 0 where there is none, or where its run did not succeed."""
     event = instance.get_latest_materialization_event(dg.AssetKey(asset))
     if event is None:
         return 0
     records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
-    return records[0].storage_id if records else 0
+    run = instance.get_run_by_id(event.run_id) if event.run_id else None
+    succeeded = run is None or run.status == dg.DagsterRunStatus.SUCCESS
+    return records[0].storage_id if records and succeeded else 0
 
 
 def newest_by_partition(instance: dg.DagsterInstance, asset: str) -> dict[str, int]:

@@ -189,6 +189,20 @@ def test_a_first_tick_takes_what_the_last_training_set_was_made_from_as_done(ins
     assert request.tags["trending/new_partitions"] == DAYS[1]
 
 
+def test_a_first_tick_after_a_training_that_failed_asks_for_one(instance: dg.DagsterInstance) -> None:
+    @dg.asset
+    def genre_training_set() -> None: ...
+
+    @dg.asset(deps=[genre_training_set])
+    def genre_logreg() -> None:
+        raise RuntimeError("no labels")
+
+    land(instance, "online_store", DAYS[0])
+    assert not dg.materialize([genre_training_set, genre_logreg], instance=instance, raise_on_error=False).success
+    (request,) = _requests(_tick(sensors.retrain_on_new_partitions, instance))
+    assert request.tags["trending/new_partitions"] == DAYS[0]
+
+
 @dg.job(name=jobs.retrain.name)
 def _retraining() -> None:
     """Stands for the retraining: only the state of its runs matters here."""
