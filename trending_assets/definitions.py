@@ -14,11 +14,12 @@ from trending_assets.assets.parsed import exploration, records
 from trending_assets.assets.raw import documents
 from trending_assets.assets.sources import external
 from trending_assets.assets.training import genres as training_set
-from trending_assets.automation import jobs, schedules, sensors
+from trending_assets.automation import alerts, jobs, schedules, sensors
 from trending_assets.checks import accounting, expectations, freshness, training, volume
 from trending_assets.domain.genres.models import known_name
 from trending_assets.ingest.registry import SOURCES, source_named
 from trending_assets.ingest.source import Source
+from trending_assets.resources.alerts import AlertsResource
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.sources import source_resources
@@ -70,6 +71,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             # A URL may hold a password, and what configures a resource is shown to people.
             raw_store_url=dg.EnvVar("TRENDING_RAW_STORE") if settings.raw_store else "",
         ),
+        "alerts": AlertsResource(urls=dg.EnvVar("TRENDING_ALERT_URLS") if settings.alert_urls else ""),
         "gate": GateResource(require_approval=settings.require_approval),
         "training": TrainingResource(
             retrained=[known_name(name) for name in settings.retrained],
@@ -110,7 +112,14 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             jobs.retention(sources, settings.raw_retention_days),
         ],
         schedules=[schedules.freshness, schedules.retention],
-        sensors=[sensors.features_on_landing, sensors.retrain_on_new_partitions, sensors.dead_runs],
+        sensors=[
+            sensors.features_on_landing,
+            sensors.retrain_on_new_partitions,
+            sensors.dead_runs,
+            alerts.alert_on_failed_runs,
+            alerts.alert_on_succeeded_runs,
+            alerts.alert_on_late_sources,
+        ],
         resources=resources | dict(overrides or {}),
         # A step in a process of its own costs two seconds; runs are the unit of parallelism.
         executor=dg.in_process_executor,

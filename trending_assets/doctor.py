@@ -9,6 +9,7 @@ from typing import Any
 from trending_assets.domain.text import encoder
 from trending_assets.ingest.registry import SOURCES
 from trending_assets.ingest.sample import WHEELS
+from trending_assets.resources.alerts import AlertsResource
 from trending_assets.resources.sources import options_of
 from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
@@ -59,6 +60,7 @@ def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
         ("encoder", *_encoder()),
         ("fine-tuning", *_fine_tuning(settings)),
         ("weights & biases", *_tracking(home, settings)),
+        ("alerts", *_alerts(settings)),
     ]
 
 
@@ -102,6 +104,15 @@ def _fine_tuning(settings: Settings) -> tuple[str, str]:
     minutes, passes = settings.bert_minutes, settings.bert_passes
     budget = f"within {minutes:g} minutes" if passes is None else f"for {passes:g} passes"
     return "local", f"genre_bert: {begins_with} {budget}, on a GPU where there is one"
+
+
+def _alerts(settings: Settings) -> tuple[str, str]:
+    places = AlertsResource(urls=settings.alert_urls or "").places
+    if not places:
+        return "off", "TRENDING_ALERT_URLS names nobody to tell of runs that fail and sources that are late"
+    # A URL holds secrets, and what stands before :// is none.
+    kinds = ", ".join(sorted({place.partition("://")[0] for place in places}))
+    return "live", f"{len(places)} {'place is' if len(places) == 1 else 'places are'} told: {kinds}"
 
 
 def _tracking(home: Home, settings: Settings) -> tuple[str, str]:

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         bert_checkpoint: folder of the BERT that ``genre_bert`` begins with; all-MiniLM-L6-v2 where it is not set.
         tracking: ``auto`` tracks trainings by Weights & Biases, offline where there is no ``WANDB_API_KEY``; ``off``
             does not.
+        alert_urls: whom to tell of runs that fail and of sources that are late: URLs of Apprise, separated by commas or
+            spaces, such as Slack's, Discord's or ``mailtos://`` for e-mail. They hold secrets; nobody is told where
+            it is not set.
         contact: an e-mail address or a URL under which the sites that are asked reach whoever runs this.
     """
 
@@ -55,6 +58,7 @@ class Settings(BaseSettings):
     bert_new_rows: int = Field(default=5000, ge=0)
     bert_checkpoint: Path | None = None
     tracking: Literal["auto", "off"] = "auto"
+    alert_urls: str | None = Field(default=None, repr=False)
     contact: str | None = None
 
     @field_validator("home")
