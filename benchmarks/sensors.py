@@ -2,8 +2,8 @@
 
     python -m benchmarks.sensors [--days 1095] [--sources 10]
 
-Assets that compute nothing land the history in one run, under the names that the sensors look at. Then every sensor is
-evaluated as the daemon does: at first with no cursor, with nothing new, and after one more day.
+Assets that compute nothing land the history, 30 days a run, under the names that the sensors look at. Then every sensor
+is evaluated as the daemon does: at first with no cursor, with nothing new, and after one more day.
 """
 
 import argparse
@@ -18,15 +18,17 @@ from pathlib import Path
 import dagster as dg
 
 from trending_assets.automation import alerts, jobs, sensors
+from trending_assets.automation.cursors import Consumed
 from trending_assets.automation.event_log import BATCHES
 from trending_assets.automation.running import open_instance
-from trending_assets.automation.sensors import RANGE_END, RANGE_START
+from trending_assets.automation.sensors import LANDED_UP_TO, RANGE_END, RANGE_START
 from trending_assets.partitions import DAILY
 from trending_assets.resources.alerts import AlertsResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.storage.home import Home
 
 _FIRST = date(2001, 1, 1)
+_DAYS_A_RUN = 30
 _TRAINING_SET = "genre_training_set"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 _SENSORS = (
@@ -104,8 +106,13 @@ def measure(days: int, sources: int) -> Sequence[tuple[str, dict[str, float]]]:
     """What was timed, and the seconds of each sensor."""
     defined, cursors = definitions(sources), dict[str, str | None]()
     with tempfile.TemporaryDirectory() as folder, open_instance(Home(Path(folder))) as instance:
-        land(instance, defined, _FIRST, days)
+        for start in range(0, days, _DAYS_A_RUN):
+            land(instance, defined, _FIRST + timedelta(days=start), min(_DAYS_A_RUN, days - start))
         first = tick(instance, defined, cursors)
+        asked = Consumed.parse(cursors[sensors.retrain_on_new_partitions.name] or "").asked
+        job = defined.resolve_job_def(jobs.retrain.name)
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags={LANDED_UP_TO: str(asked)})
+        tick(instance, defined, cursors)
         nothing = tick(instance, defined, cursors)
         land(instance, defined, _FIRST + timedelta(days=days), 1)
         return [("no cursor", first), ("nothing new", nothing), ("one more day", tick(instance, defined, cursors))]

@@ -110,7 +110,9 @@ def _alerts(settings: Settings) -> tuple[str, str]:
     places = AlertsResource(urls=settings.alert_urls or "").places
     if not places:
         return "off", "TRENDING_ALERT_URLS names nobody to tell of runs that fail and sources that are late"
-    # A URL holds secrets, and what stands before :// is none.
+    # A URL holds secrets; its scheme is none, and what has no scheme may be one as a whole.
+    if broken := sum("://" not in place for place in places):
+        return "off", f"{broken} of {len(places)} in TRENDING_ALERT_URLS are no URLs: nobody hears of those"
     kinds = ", ".join(sorted({place.partition("://")[0] for place in places}))
     return "live", f"{len(places)} {'place is' if len(places) == 1 else 'places are'} told: {kinds}"
 

@@ -23,8 +23,8 @@ class Settings(BaseSettings):
         require_approval: what passes the gate waits for a person, who promotes it by a command.
         retrain_models: names of the genre models that a sensor's retraining trains anew, separated by commas; of the
             others the newest version stays in the running.
-        retrain_new_titles: how many titles must have come since the last retraining that succeeded for a sensor to ask
-            for another.
+        retrain_new_titles: how many titles must have come since the last retraining of a sensor that succeeded
+            for it to ask for another.
         retrain_quiet_seconds: for so long no day may have landed when it does, so that days that land one after the
             other are one retraining.
         bert_minutes: the budget of a training of ``genre_bert``, which sees its titles as often as that allows on the

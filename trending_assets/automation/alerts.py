@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from trending_assets.automation.sensors import RANGE_END, RANGE_START
-from trending_assets.resources.alerts import AlertsResource
+from trending_assets.resources.alerts import AlertError, AlertsResource
 
 FRESHNESS_CHECK = "is_fresh"
+_JUDGED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 _NOBODY = "TRENDING_ALERT_URLS names nobody to tell"
 
 
@@ -38,7 +40,7 @@ def of_run(run: dg.DagsterRun, what: str, steps: Sequence[str] = ()) -> Message:
 
 
 def late_sources(before: Mapping[str, str], failing: Mapping[str, str]) -> tuple[Message | None, dict[str, str]]:
-    """What is told of sources that are late, once for each day that is waited for, and what has been told since.
+    """What is told of sources that are late, once until another day of theirs lands, and what has been told since.
 
     Args:
         before: source → the newest landed day when it was told; a source that is not late any more is forgotten.
@@ -54,6 +56,8 @@ def late_sources(before: Mapping[str, str], failing: Mapping[str, str]) -> tuple
 
 @dg.run_failure_sensor(
     name="alert_on_failed_runs",
+    # What the command line runs in its own process belongs to no code location.
+    monitor_all_code_locations=True,
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the places in TRENDING_ALERT_URLS of every run that failed, a failed blocking check included.",
@@ -70,6 +74,7 @@ def alert_on_failed_runs(context: dg.RunFailureSensorContext, alerts: AlertsReso
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     name="alert_on_succeeded_runs",
+    monitor_all_code_locations=True,
     minimum_interval_seconds=10,
     description="Tells the places in TRENDING_ALERT_URLS of every run that succeeded; off until a person starts it.",
 )
@@ -84,16 +89,22 @@ def alert_on_succeeded_runs(context: dg.RunStatusSensorContext, alerts: AlertsRe
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the places in TRENDING_ALERT_URLS of sources whose day has not landed in time, once a day.",
+    description="Tells the places in TRENDING_ALERT_URLS of a source whose day is late, once until a day lands.",
 )
 def alert_on_late_sources(context: dg.SensorEvaluationContext, alerts: AlertsResource) -> dg.SensorResult:
     """Reads what the checks of freshness found last."""
     if not alerts.places:
         return dg.SensorResult(skip_reason=dg.SkipReason(_NOBODY))
     message, told = late_sources(json.loads(context.cursor or "{}"), _late(context))
-    if message:
-        alerts.send(*message)
     why = f"told of: {message.body}" if message else "no source is late that has not been told of"
+    try:
+        if message:
+            alerts.send(*message)
+    except AlertError as error:
+        # Whoever was told must not be told every minute because somebody else cannot be.
+        if not error.told:
+            raise
+        why = str(error)
     return dg.SensorResult(cursor=json.dumps(told, sort_keys=True), skip_reason=dg.SkipReason(why))
 
 
@@ -101,11 +112,13 @@ def _late(context: dg.SensorEvaluationContext) -> dict[str, str]:
     """Source → newest landed day, of those whose check failed when it last ran."""
     graph = context.repository_def.asset_graph if context.repository_def else None
     keys = [key for key in graph.asset_check_keys if key.name == FRESHNESS_CHECK] if graph else []
-    found = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    storage = context.instance.event_log_storage
     late = {}
-    for key, record in found.items():
-        event = record.event.dagster_event if record.event else None
-        evaluation = event.asset_check_evaluation_data if event and record.event else None
+    for key in keys:
+        # One that is planned, or whose run failed before it, says nothing: what it found before counts on.
+        record = next(iter(storage.get_asset_check_execution_history(key, limit=1, status=_JUDGED)), None)
+        event = record.event.dagster_event if record and record.event else None
+        evaluation = event.asset_check_evaluation_data if event else None
         if evaluation and not evaluation.passed:
             newest = evaluation.metadata.get("newest landed day")
             late[key.asset_key.path[-1]] = str(newest.value) if newest else ""

@@ -17,7 +17,7 @@ _ACTIVE = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-_LANDED_UP_TO = "trending/landed_up_to"
+LANDED_UP_TO = "trending/landed_up_to"
 # Those that a person asked for carry no such tag; the newest that a sensor asked for is among so many.
 _RECENT_RUNS = 50
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -58,10 +58,12 @@ def features_on_landing(context: dg.SensorEvaluationContext) -> dg.SensorResult 
 def retrain_on_new_partitions(
     context: dg.SensorEvaluationContext, training: TrainingResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Requests one retraining, of the models that are set, for all days that came since the last that succeeded."""
+    """Requests one retraining, of the models that are set, for all days since the last of its own that succeeded."""
     instance = context.instance
     if instance.get_runs(dg.RunsFilter(job_name=jobs.retrain.name, statuses=_ACTIVE), limit=1):
         return dg.SkipReason("a retraining is under way; what has landed since waits for the next tick")
+    if instance.get_runs(dg.RunsFilter(job_name=jobs.features.name, statuses=_ACTIVE), limit=1):
+        return dg.SkipReason("features are being computed; their days are waited for")
     # Without a cursor, what the last training set was made from has been dealt with.
     begun = context.cursor or str(newest_storage_id(instance, "genre_training_set"))
     consumed = Consumed.parse(begun)
@@ -77,7 +79,7 @@ def retrain_on_new_partitions(
         return dg.SensorResult(cursor=str(decided.cursor), skip_reason=dg.SkipReason(decided.why_not))
     request = dg.RunRequest(
         run_key=f"retrain-{decided.cursor.asked}",
-        tags={"trending/new_partitions": ",".join(decided.partitions), _LANDED_UP_TO: str(decided.cursor.asked)},
+        tags={"trending/new_partitions": ",".join(decided.partitions), LANDED_UP_TO: str(decided.cursor.asked)},
         asset_selection=_retrained(context, training),
     )
     return dg.SensorResult(run_requests=[request], cursor=str(decided.cursor))
@@ -98,7 +100,7 @@ def _trained_up_to(instance: dg.DagsterInstance) -> int:
     """Up to which landing the newest retraining that succeeded was asked for; 0 where none has."""
     succeeded = dg.RunsFilter(job_name=jobs.retrain.name, statuses=[dg.DagsterRunStatus.SUCCESS])
     runs = instance.get_runs(succeeded, limit=_RECENT_RUNS)
-    return max((int(run.tags[_LANDED_UP_TO]) for run in runs if _LANDED_UP_TO in run.tags), default=0)
+    return max((int(run.tags[LANDED_UP_TO]) for run in runs if LANDED_UP_TO in run.tags), default=0)
 
 
 def _retrained(context: dg.SensorEvaluationContext, training: TrainingResource) -> list[dg.AssetKey] | None:

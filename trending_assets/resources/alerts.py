@@ -1,10 +1,13 @@
 """Alerts as a resource: where people hear of what needs them."""
 
 import logging
+import re
 
 import dagster as dg
+from pydantic import Field
 
-_SEPARATORS = str.maketrans(",\n\t", "   ")
+# A URL may hold commas itself.
+_BETWEEN = re.compile(r"\s+|,\s*(?=[\w+.-]+://|$)")
 
 
 class AlertsResource(dg.ConfigurableResource["AlertsResource"]):
@@ -15,12 +18,12 @@ class AlertsResource(dg.ConfigurableResource["AlertsResource"]):
             where there is none.
     """
 
-    urls: str = ""
+    urls: str = Field(default="", repr=False)
 
     @property
     def places(self) -> list[str]:
         """The URLs."""
-        return self.urls.translate(_SEPARATORS).split()
+        return [url for url in _BETWEEN.split(self.urls) if url]
 
     def send(self, title: str, body: str) -> None:
         """Tells everyone.
@@ -38,8 +41,17 @@ class AlertsResource(dg.ConfigurableResource["AlertsResource"]):
             place = apprise.Apprise()
             failed += not (place.add(url) and place.notify(title=title, body=body))
         if failed:
-            raise AlertError(f"{failed} of {len(self.places)} places in TRENDING_ALERT_URLS could not be told: {title}")
+            raise AlertError(title, len(self.places) - failed, failed)
 
 
 class AlertError(Exception):
-    """An alert did not reach everyone."""
+    """An alert did not reach everyone.
+
+    Attributes:
+        told: how many places it reached.
+    """
+
+    def __init__(self, title: str, told: int, failed: int) -> None:
+        """An alert by its title, which reached some places and not others."""
+        super().__init__(f"{failed} of {told + failed} places in TRENDING_ALERT_URLS could not be told: {title}")
+        self.told = told

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 
 from trending_assets.automation import alerts
 from trending_assets.automation.alerts import late_sources, of_run
@@ -99,6 +100,57 @@ def test_a_run_that_failed_is_told_of_without_the_text_of_its_error(place: Place
     ]
 
 
+def test_a_run_that_no_code_location_launched_is_told_of_too(place: Place, instance: dg.DagsterInstance) -> None:
+    def tick(cursor: str | None) -> dg.SensorDefinition | str | None:
+        context = dg.SensorEvaluationContext(
+            instance_ref=None,
+            last_tick_completion_time=None,
+            last_run_key=None,
+            cursor=cursor,
+            log_key=None,
+            repository_name=None,
+            instance=instance,
+            definitions=dg.Definitions(sensors=[alerts.alert_on_failed_runs]),
+            resources={"alerts": AlertsResource(urls=place.url)},
+            sensor_name="alert_on_failed_runs",
+            code_location_origin=RegisteredCodeLocationOrigin("trending_assets"),
+        )
+        return alerts.alert_on_failed_runs.evaluate_tick(context).cursor
+
+    cursor = tick(None)
+    _failed_run(instance)
+    tick(str(cursor))
+    assert [each["title"] for each in place.told] == ["Trending Now: retrain failed"]
+
+
+def test_whoever_was_told_is_not_told_again_because_another_cannot_be(
+    place: Place, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "_late", lambda context: {"tmdb": "2025-06-02"})
+    resources = {"alerts": AlertsResource(urls=f"{place.url} nothing://secret-token@host")}
+    first = alerts.alert_on_late_sources(dg.build_sensor_context(instance, resources=resources))
+    assert isinstance(first, dg.SensorResult)
+    alerts.alert_on_late_sources(dg.build_sensor_context(instance, cursor=first.cursor, resources=resources))
+    assert len(place.told) == 1
+    place.status = 500
+    unreached = {"alerts": AlertsResource(urls=place.url)}
+    with pytest.raises(AlertError):
+        alerts.alert_on_late_sources(dg.build_sensor_context(instance, resources=unreached))
+
+
+@pytest.mark.parametrize(
+    ("urls", "places"),
+    [
+        ("", []),
+        (" slack://a/b/c , discord://d/e,\n", ["slack://a/b/c", "discord://d/e"]),
+        ("mailtos://me:pa,ss@mail.example?to=a@b.c,d@e.f", ["mailtos://me:pa,ss@mail.example?to=a@b.c,d@e.f"]),
+    ],
+)
+def test_places_are_told_apart_by_spaces_and_commas_before_another(urls: str, places: list[str]) -> None:
+    assert AlertsResource(urls=urls).places == places
+    assert "mail.example" not in repr(AlertsResource(urls=urls))
+
+
 def test_nobody_is_told_where_nobody_is_named(instance: dg.DagsterInstance) -> None:
     _, skipped = _told_of_failure(instance, "")
     assert isinstance(skipped, dg.SkipReason)
@@ -125,10 +177,12 @@ def test_a_late_source_is_told_of_once_for_each_day_that_is_waited_for() -> None
 
 
 def test_the_sensor_reads_what_the_checks_found_last(place: Place, instance: dg.DagsterInstance) -> None:
-    late = {"tmdb": True}
+    late = {"tmdb": True, "error": False}
 
     @dg.asset(key=["parsed", "tmdb"])
-    def parsed() -> None: ...
+    def parsed() -> None:
+        if late["error"]:
+            raise RuntimeError("no such page")
 
     @dg.asset_check(asset=["parsed", "tmdb"], name=alerts.FRESHNESS_CHECK)
     def check() -> dg.AssetCheckResult:
@@ -147,9 +201,9 @@ def test_the_sensor_reads_what_the_checks_found_last(place: Place, instance: dg.
         cursor = result.cursor
         return result
 
-    def judge() -> None:
-        job = definitions.get_implicit_global_asset_job_def()
-        assert job.execute_in_process(instance=instance).success
+    def judge(*, succeeds: bool = True) -> None:
+        job = definitions.resolve_implicit_global_asset_job_def()
+        assert job.execute_in_process(instance=instance, raise_on_error=False).success is succeeds
 
     tick()
     judge()
@@ -157,7 +211,12 @@ def test_the_sensor_reads_what_the_checks_found_last(place: Place, instance: dg.
     judge()
     tick()
     assert [each["message"] for each in place.told] == ["tmdb: nothing since 2025-06-02"]
-    late["tmdb"] = False
+    # A run that fails before the check says nothing.
+    late["error"] = True
+    judge(succeeds=False)
+    tick()
+    assert len(place.told) == 1
+    late["error"] = late["tmdb"] = False
     judge()
     tick()
     late["tmdb"] = True

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from trending_assets.assets.models.champion import APPROVAL
+from trending_assets.automation.landings import landings
 from trending_assets.automation.sensors import features_on_landing, retrain_on_new_partitions
 from trending_assets.domain.genres.datasets import TRAIN, assign_split
 from trending_assets.ingest.documents import Document
@@ -81,6 +82,8 @@ def _land(home: SmallHome, ticks: Ticks, day: str) -> dg.RunRequest:
     assert ticks.execute("features", features).success
     (retrain,) = ticks.tick(retrain_on_new_partitions)
     assert retrain.tags["trending/new_partitions"] == day
+    (landed,) = [each for each in landings(ticks.instance, "online_store", 0) if each.partition == day]
+    assert landed.titles == home.lake.read("title_text", day).num_rows
     return retrain
 
 

@@ -134,6 +134,7 @@ def snapshot(lake: Lake) -> pa.Table:
             # An empty list would make an unreadable query; reading it says which table has not landed.
             lake.read_days(name, days[name][:1])
             paths = [str(lake.path(name, day)) for day in days[name]]
-            connection.from_parquet(paths, hive_partitioning=True).create_view(name)
+            # A column may be younger than a day.
+            connection.from_parquet(paths, hive_partitioning=True, union_by_name=True).create_view(name)
         rows = connection.execute(_SNAPSHOT, {"as_of": date.fromisoformat(days["stg_titles"][-1])}).to_arrow_table()
     return rows.select(CATALOG.schema.names).cast(CATALOG.schema)

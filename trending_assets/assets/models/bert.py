@@ -41,9 +41,9 @@ _SENSOR = "dagster/sensor_name"
 _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx")
 # Fits of a training in fits of all train rows: one without the fold that is held out, one with it.
 _FITS = 2 - 1 / FOLDS
-# On fewer titles half a point of F1 is a cell or two; more take minutes.
 # Enough to see where a training goes, at a small part of its time.
 _MOST_JUDGED = 500
+# On fewer titles half a point of F1 is a cell or two; more take minutes.
 _LEAST_COMPARED, _MOST_COMPARED = 300, 2000
 
 
@@ -126,7 +126,9 @@ def _fit(
         def watch(passes: float, found: Mapping[str, float]) -> None:
             run.log({f"{name}/{what}": value for what, value in {"passes": passes, **found}.items()})
 
-        return fit_one(fitted, *more, validation=judged, watch=watch)
+        # What nobody reads is not worth its time.
+        seen = {"validation": judged, "watch": watch} if run.tracked else {}
+        return fit_one(fitted, *more, **seen)
 
     # One model is compared with itself here, so that rows it was fitted on tell too.
     unseen = rows_of(frame, VALIDATION).head(_MOST_COMPARED)
