@@ -85,7 +85,9 @@ def test_every_group_of_the_lineage_has_assets(described: dict[str, Any]) -> Non
 
 
 def test_the_sensors_run_from_the_start(described: dict[str, Any]) -> None:
-    assert {sensor["status"] for sensor in described["sensors"].values()} == {"RUNNING"}
+    stopped = {name for name, sensor in described["sensors"].items() if sensor["status"] != "RUNNING"}
+    # Whoever wants to hear of what went well says so.
+    assert stopped == {"alert_on_succeeded_runs"}
 
 
 if __name__ == "__main__":
