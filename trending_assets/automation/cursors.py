@@ -141,9 +141,7 @@ def retraining(
     seen, newest = _newest(trained, landings)
     good = {day: landing for day, landing in newest.items() if landing.passed}
     if not good:
-        refused = sorted(newest)
-        nothing = f"checks failed on {', '.join(refused)}; nothing else landed" if refused else "nothing new has landed"
-        return Retraining(Consumed(seen, max(cursor.asked, trained)), why_not=nothing)
+        return Retraining(Consumed(seen, max(cursor.asked, trained)), why_not=nothing_landed(newest))
     waiting = Consumed(trained, cursor.asked)
     last = max(good.values(), key=lambda landing: landing.storage_id)
     titles = [landing.titles for landing in good.values()]
@@ -157,6 +155,12 @@ def retraining(
     else:
         return Retraining(Consumed(trained, seen), tuple(sorted(good)))
     return Retraining(waiting, why_not=why_not)
+
+
+def nothing_landed(refused: Iterable[str]) -> str:
+    """Why a tick does nothing, where no more has landed than days that failed a check."""
+    days = ", ".join(sorted(refused))
+    return f"checks failed on {days}; nothing else landed" if days else "nothing new has landed"
 
 
 def _days(days: Iterable[str]) -> str:

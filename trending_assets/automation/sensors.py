@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from trending_assets.automation import jobs
-from trending_assets.automation.cursors import Consumed, ranges, retraining, take
+from trending_assets.automation.cursors import Consumed, nothing_landed, ranges, retraining, take
 from trending_assets.automation.dead_runs import report_dead_runs
 from trending_assets.automation.landings import landings, newest_by_partition, newest_storage_id
 from trending_assets.domain.genres.models import MODEL_NAMES
@@ -37,7 +37,7 @@ def features_on_landing(context: dg.SensorEvaluationContext) -> dg.SensorResult 
     # A backfill computes both in one run, and then there is nothing left to do here.
     due = [day for day in batch.partitions if online.get(day, 0) < landed[day]]
     if not due:
-        return dg.SensorResult(cursor=str(batch.cursor), skip_reason=dg.SkipReason(_nothing(batch.refused)))
+        return dg.SensorResult(cursor=str(batch.cursor), skip_reason=dg.SkipReason(nothing_landed(batch.refused)))
     requests = [
         dg.RunRequest(
             run_key=f"features-{first}-{last}-{batch.cursor}",
@@ -110,7 +110,3 @@ def _retrained(context: dg.SensorEvaluationContext, training: TrainingResource) 
         return None
     keys = set(context.repository_def.get_job(jobs.retrain.name).asset_layer.executable_asset_keys)
     return sorted(keys - left_out) if keys & left_out else None
-
-
-def _nothing(refused: tuple[str, ...]) -> str:
-    return f"checks failed on {', '.join(refused)}; nothing else landed" if refused else "nothing new has landed"

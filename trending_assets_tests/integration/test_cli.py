@@ -116,6 +116,22 @@ def test_doctor_says_where_trainings_are_tracked(environment: dict[str, str], st
     assert "secret" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("urls", "state", "said"),
+    [
+        ("", "off", "names nobody"),
+        ("json://secret@127.0.0.1:9/ mailtos://me:secret@mail.example", "live", "2 places are told: json, mailtos"),
+        ("json://secret@127.0.0.1:9/ https//hooks.example/secret", "off", "1 of 2 in TRENDING_ALERT_URLS are no URLs"),
+    ],
+)
+def test_doctor_says_who_is_told_without_a_secret(urls: str, state: str, said: str, tmp_path: Path) -> None:
+    done = trending(tmp_path / "none", "doctor", "--json", TRENDING_ALERT_URLS=urls)
+    (entry,) = (e for e in json.loads(done.stdout)["integrations"] if e["name"] == "alerts")
+    assert entry["state"] == state
+    assert said in done.stdout
+    assert "secret" not in done.stdout + done.stderr
+
+
 def test_tracked_runs_are_uploaded_with_a_key_only(tmp_path: Path) -> None:
     assert "WANDB_API_KEY is not set" in failed(trending(tmp_path, "wandb", "sync", WANDB_API_KEY=""))
     assert trending(tmp_path, "wandb", "sync", WANDB_API_KEY="secret").stdout == "0 runs uploaded\n"

@@ -21,6 +21,8 @@ from trending_assets.domain.text.features import TitleFeatures
 # The cheaper comes first, and is what predicts where a model has both.
 INT8, FLOAT32 = PRECISIONS = ("int8", "float32")
 DEFAULT_PASSES = 1.0
+# Takes how many passes are over, and what is to be told of them.
+Watch = Callable[[float, Mapping[str, float]], None]
 _TOKENIZER_FILE, _ARRAYS_FILE, _GENRES_FILE = "tokenizer.json", "model.npz", "model.json"
 
 
@@ -83,7 +85,7 @@ class BertModel:
         checkpoint: Path | None = None,
         embedded: bool = False,
         validation: pd.DataFrame | None = None,
-        watch: Callable[[float, Mapping[str, float]], None] | None = None,
+        watch: Watch | None = None,
     ) -> Self:
         """Fine-tunes an encoder; see :func:`~trending_assets.domain.genres.bert_training.fine_tune`.
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel, bert_text
+from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel, Watch, bert_text
 from trending_assets.domain.genres.calibration import logit
 from trending_assets.domain.genres.datasets import features_of, judging_labels, masked
 from trending_assets.domain.genres.majority import prevalence
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     import tokenizers
     import torch
 
-# Takes how many passes are over, and what is to be told of them.
-Watch = Callable[[float, Mapping[str, float]], None]
 BATCH = 32
 # How often each row may be seen; the most that the budget allows is taken, so that one budget gives one training.
 PASSES = (3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.0)
