@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from feast import FeatureView, Field
-from feast.types import Array, Float32, Int64, String
+from feast.types import Array, Float32, Float64, Int64, String
 
 from feature_repo.entities import title
 from feature_repo.sources import lake_source
@@ -81,12 +81,22 @@ def feature_views(lake: Lake) -> list[FeatureView]:
         ),
         FeatureView(
             name="title_activity",
-            description="How much was said of a title up to the end of a day.",
+            description="How much was said of a title up to the end of a day, and its trend score.",
             entities=[title],
             ttl=_ACTIVITY_TTL,
             schema=[
-                Field(name="reviews_1d", dtype=Int64, description="Reviews of the day."),
-                Field(name="reviews_7d", dtype=Int64, description="Reviews of the seven days up to it."),
+                Field(name="reviews_1d", dtype=Int64, description="Reviews of the day, one an author."),
+                Field(name="reviews_7d", dtype=Int64, description="Of the seven days up to it, one an author and day."),
+                *(
+                    Field(name=f"{name}_{window}", dtype=Float64, description=f"{meaning}, {window} window.")
+                    for window in ("day", "week")
+                    for name, meaning in (
+                        ("score", "Trend score, from 0 to 100"),
+                        ("momentum_points", "Its part for a pace above the usual, from 0 to 65"),
+                        ("volume_points", "Its part for how much is said at all, from 0 to 35"),
+                    )
+                ),
+                Field(name="coverage", dtype=Float64, description="Weight of the signals that know the title."),
             ],
             source=lake_source(lake, "title_activity"),
         ),

@@ -1,4 +1,4 @@
-"""The catalogue in memory: lists, search and the ranking, from one snapshot of the lake."""
+"""The catalogue in memory: lists and search from one snapshot of the lake, the ranking from the newest trend scores."""
 
 import bisect
 import datetime as dt
@@ -6,14 +6,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from trending_assets.domain.catalog.taxonomy import Kind
+from trending_assets.domain.trend.score import HALF_LIVES, Window
 from trending_assets.storage.lake import Lake
 
 TABLE = "catalog_snapshot"
-Window = Literal["day", "week"]
-WINDOW_DAYS: dict[Window, int] = {"day": 1, "week": 7}
+ACTIVITY = "title_activity"
 
 
 class EmptyCatalogError(ValueError):
@@ -34,16 +34,16 @@ class CatalogTitle:
     countries: list[str]
     genres: list[str]
     label_coverage: list[str]
-    plot: str
+    plot: str | None
     runtime_minutes: int | None
     certificate: str | None
     sources: list[dict[str, str]]
     aliases: list[str]
     arrived_at: dt.datetime
-    reviews_1d: int
-    reviews_7d: int
     reviews_total: int
     rating_mean: float | None
+    audience_rating: float | None
+    audience_ratings: int
     as_of: dt.date
 
     @cached_property
@@ -51,9 +51,30 @@ class CatalogTitle:
         """The title's names as :func:`folded`."""
         return tuple(folded(name) for name in (self.title, self.original_title) if name)
 
-    def reviews_in(self, window: Window) -> int:
-        """Reviews that arrived in the window that ends with the newest partition."""
-        return self.reviews_1d if window == "day" else self.reviews_7d
+
+@dataclass(frozen=True)
+class TitleTrend:
+    """How much a title is talked of in a window.
+
+    Attributes:
+        title: the title.
+        score: from 0 to 100, the sum of the two points.
+        momentum_points: from 0 to 65.
+        volume_points: from 0 to 35.
+        coverage: the weight of the signals that know the title, of all that there are; above 0, at most 1.
+        reviews: in the window, one an author and day.
+        signals: what each signal of each source says, by the names of ``title_activity``'s parts.
+        as_of: the day at the end of which this holds.
+    """
+
+    title: CatalogTitle
+    score: float
+    momentum_points: float
+    volume_points: float
+    coverage: float
+    reviews: int
+    signals: Sequence[Mapping[str, Any]]
+    as_of: dt.date
 
 
 class TitleFilter(Protocol):
@@ -84,8 +105,12 @@ class SearchFilter(TitleFilter, Protocol):
         """The last year."""
 
 
+Item = TypeVar("Item")
+_Key = tuple[float, str]
+
+
 @dataclass(frozen=True)
-class Page:
+class Page(Generic[Item]):
     """A page of a list.
 
     Attributes:
@@ -93,8 +118,8 @@ class Page:
         next_key: sort key of the last one, or None where nothing follows.
     """
 
-    items: Sequence[CatalogTitle]
-    next_key: tuple[Any, ...] | None
+    items: Sequence[Item]
+    next_key: tuple[float, str] | None
 
 
 def folded(text: str) -> str:
@@ -103,15 +128,25 @@ def folded(text: str) -> str:
     return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).casefold().split())
 
 
+def trend_day(lake: Lake) -> str | None:
+    """The newest day of which there are trend scores; None where there is none."""
+    days = lake.days(ACTIVITY)
+    return days[-1] if days else None
+
+
 def read_catalog(lake: Lake) -> "Catalog":
-    """The catalogue of the snapshot that is in the lake.
+    """The catalogue of the snapshot that is in the lake, with the newest trend scores.
 
     Raises:
         MissingPartitionError: there is none.
         EmptyCatalogError: it holds no title.
     """
     columns = [field.name for field in fields(CatalogTitle)]
-    return Catalog([CatalogTitle(**row) for row in lake.read(TABLE, columns=columns).to_pylist()])
+    titles = [CatalogTitle(**row) for row in lake.read(TABLE, columns=columns).to_pylist()]
+    day = trend_day(lake)
+    if day is None:
+        return Catalog(titles)
+    return Catalog(titles, lake.read(ACTIVITY, day).to_pylist())
 
 
 class Catalog:
@@ -122,8 +157,12 @@ class Catalog:
         as_of: the newest partition that it was made from.
     """
 
-    def __init__(self, titles: Sequence[CatalogTitle]) -> None:
+    def __init__(self, titles: Sequence[CatalogTitle], activity: Sequence[Mapping[str, Any]] = ()) -> None:
         """Indexes the titles.
+
+        Args:
+            titles: the titles.
+            activity: rows of ``title_activity`` of one day.
 
         Raises:
             EmptyCatalogError: there are none.
@@ -136,16 +175,29 @@ class Catalog:
         # A title's own id comes before another title's alias of the same name.
         aliases = {alias: title for title in self.titles for alias in title.aliases}
         self._by_id: Mapping[str, CatalogTitle] = {**aliases, **{title.title_id: title for title in self.titles}}
-        self._ranking: dict[Window, list[CatalogTitle]] = {
-            window: sorted(
-                (title for title in self.titles if title.reviews_in(window) > 0),
-                key=lambda title: _ranking_key(title, window),
-            )
-            for window in WINDOW_DAYS
-        }
+        self._ranking = {window: self._ranked(activity, window) for window in HALF_LIVES}
 
     def __str__(self) -> str:
         return f"{len(self.titles)} titles as of {self.as_of}"
+
+    def _ranked(self, activity: Sequence[Mapping[str, Any]], window: Window) -> list[TitleTrend]:
+        found: dict[str, TitleTrend] = {}
+        for row in activity:
+            title = self.get(row["title_id"])
+            # A title that was found to be another since may have two rows; one that was erased has no title.
+            if title is None or (title.title_id in found and found[title.title_id].score >= row[f"score_{window}"]):
+                continue
+            found[title.title_id] = TitleTrend(
+                title,
+                row[f"score_{window}"],
+                row[f"momentum_points_{window}"],
+                row[f"volume_points_{window}"],
+                row["coverage"],
+                row["reviews_1d" if window == "day" else "reviews_7d"],
+                [part for part in row["parts"] if part["window"] == window],
+                (row["event_timestamp"] - dt.timedelta(days=1)).date(),
+            )
+        return sorted((trend for trend in found.values() if trend.score > 0), key=_ranking_key)
 
     def get(self, title_id: str) -> CatalogTitle | None:
         """The title with this id or alias."""
@@ -155,7 +207,7 @@ class Catalog:
         """The end of the newest partition: the moment at which a replay is judged."""
         return dt.datetime.combine(self.as_of + dt.timedelta(days=1), dt.time(), dt.UTC)
 
-    def search(self, wanted: SearchFilter, limit: int, after: tuple[int, str] | None) -> Page:
+    def search(self, wanted: SearchFilter, limit: int, after: _Key | None) -> Page[CatalogTitle]:
         """Titles by how well their name fits, then by id.
 
         Args:
@@ -167,22 +219,20 @@ class Catalog:
         if words:
             ranked = ((_name_rank(title, words), title) for title in self.titles if _fits_search(title, wanted))
             keyed = sorted((rank, title.title_id, title) for rank, title in ranked if rank is not None)
-            found = iter([((rank, title_id), title) for rank, title_id, title in keyed])
+            found: Iterator[tuple[_Key, CatalogTitle]] = iter([((rank, key), title) for rank, key, title in keyed])
         else:
             found = self._by_title_id(wanted, after)
         return _page(found, limit, after)
 
-    def _by_title_id(
-        self, wanted: SearchFilter, after: tuple[int, str] | None
-    ) -> Iterator[tuple[tuple[int, str], CatalogTitle]]:
+    def _by_title_id(self, wanted: SearchFilter, after: _Key | None) -> Iterator[tuple[_Key, CatalogTitle]]:
         start = bisect.bisect_right(self._ids, after[1]) if after else 0
         for index in range(start, len(self.titles)):
             title = self.titles[index]
             if _fits_search(title, wanted):
                 yield (0, title.title_id), title
 
-    def trending(self, window: Window, wanted: TitleFilter, limit: int, after: tuple[int, str] | None) -> Page:
-        """Titles with a review in the window, most reviews first, then by id.
+    def trending(self, window: Window, wanted: TitleFilter, limit: int, after: _Key | None) -> Page[TitleTrend]:
+        """Titles by their trend score, the highest first, then by id; those without one are left out.
 
         Args:
             window: the window.
@@ -190,17 +240,17 @@ class Catalog:
             limit: items of a page.
             after: ``next_key`` of the page before.
         """
-        found = ((_ranking_key(title, window), title) for title in self._ranking[window] if _fits(title, wanted))
+        found = ((_ranking_key(trend), trend) for trend in self._ranking[window] if _fits(trend.title, wanted))
         return _page(found, limit, after)
 
 
-def _ranking_key(title: CatalogTitle, window: Window) -> tuple[int, str]:
-    return -title.reviews_in(window), title.title_id
+def _ranking_key(trend: TitleTrend) -> _Key:
+    return -trend.score, trend.title.title_id
 
 
-def _page(found: Iterator[tuple[tuple[int, str], CatalogTitle]], limit: int, after: tuple[int, str] | None) -> Page:
+def _page(found: Iterator[tuple[_Key, Item]], limit: int, after: _Key | None) -> Page[Item]:
     """The first items behind a key, out of items in the order of their keys."""
-    items: list[tuple[tuple[int, str], CatalogTitle]] = []
+    items: list[tuple[_Key, Item]] = []
     for key, title in found:
         if after is not None and key <= after:
             continue

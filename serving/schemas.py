@@ -11,6 +11,7 @@ from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.codes import country_code
 from trending_assets.domain.catalog.taxonomy import GENRES, Kind
 from trending_assets.domain.text.cleaning import clean_text
+from trending_assets.domain.trend.score import Window
 
 MAX_INSTANCES = 128
 MAX_TITLE_LENGTH = 500
@@ -99,7 +100,9 @@ class TitlesQuery(_PageQuery):
 class TrendingQuery(_PageQuery):
     """Window and filters of the ranking."""
 
-    window: Literal["day", "week"] = Field(default="week", description="Counted back from the newest partition.")
+    window: Window = Field(
+        default="week", description="How fast what was said is forgotten: by half in a day, or in a week."
+    )
     kind: Kind | None = Field(default=None, examples=["movie"])
     genre: GenreSlug | None = Field(default=None, description="A label that the sources give.", examples=["drama"])
 
@@ -133,20 +136,22 @@ class TitleSummary(BaseModel):
     certificate: str | None
     reviews_total: int
     rating_mean: float | None = Field(description="Mean of the reviews' ratings, 0 to 10; null where none has one.")
+    audience_rating: float | None = Field(
+        description="Bayesian mean of all ratings, 0 to 10: few ratings say little. No part of the trend score."
+    )
+    audience_ratings: int = Field(description="How many ratings that is made from.")
 
 
 class Title(TitleSummary):
     """A title with its plot and its sources."""
 
-    plot: str
+    plot: str | None = Field(description="What it is about; null where no source says.")
     label_coverage: list[str] = Field(
         description="Genres that the sources can express; any other is unknown, not absent."
     )
     sources: list[TitleSource]
     aliases: list[str] = Field(description="Other ids that lead to this title.")
     arrived_at: dt.datetime
-    reviews_1d: int
-    reviews_7d: int
     as_of: dt.date = Field(description="The newest partition that the counts include.")
 
 
@@ -157,25 +162,48 @@ class TitlePage(BaseModel):
     next_cursor: str | None
 
 
-class TrendingParts(BaseModel):
-    """What a score is made of."""
+class TrendingSignal(BaseModel):
+    """What one signal of one source says of a title; rates are in events a day."""
 
-    reviews: int = Field(description="Reviews that arrived in the window.")
-    window_days: int
-    window_end: dt.date = Field(description="The newest partition, the window's last day.")
+    model_config = ConfigDict(from_attributes=True)
+
+    source: str
+    signal: str = Field(description="What is counted.", examples=["reviews"])
+    weight: float = Field(description="How much it weighs beside the other signals.")
+    events: float = Field(description="Events of the day, or of its seven days.")
+    score: float = Field(ge=0, le=100)
+    momentum_points: float = Field(ge=0, le=65)
+    volume_points: float = Field(ge=0, le=35)
+    recent_rate: float = Field(description="Events a day, the newest of most weight.")
+    baseline_rate: float | None = Field(description="Events a day that are usual; null where nothing is usual yet.")
+    lift: float | None = Field(description="Natural logarithm of the recent rate over the usual one.")
+    standard_error: float | None = Field(description="Of the lift.")
+    pace: float | None = Field(description="At least so many times its usual pace, with a confidence of 90 %.")
+
+
+class TrendingParts(BaseModel):
+    """What a score is made of: it is the sum of the two points."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    momentum_points: float = Field(ge=0, le=65, description="For a pace above the title's usual one.")
+    volume_points: float = Field(ge=0, le=35, description="For how much is said of it at all.")
+    coverage: float = Field(gt=0, le=1, description="The weight of the signals that know it, of all that there are.")
+    reviews: int = Field(description="Reviews in the window, one an author and day.")
+    signals: list[TrendingSignal]
 
 
 class TrendingTitle(BaseModel):
     """A title in the ranking."""
 
     title: TitleSummary
-    score: float
-    method: str = Field(description="How the score was made.", examples=["review_count_7d"])
+    score: float = Field(ge=0, le=100)
     parts: TrendingParts
+    as_of: dt.date = Field(description="The day at the end of which it has that score.")
 
 
 class TrendingPage(BaseModel):
-    """A page of the ranking, highest score first; a title without a review in the window is not in it."""
+    """A page of the ranking, highest score first."""
 
     items: list[TrendingTitle]
     next_cursor: str | None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-from serving.catalog import TABLE, Catalog, read_catalog
+from serving.catalog import ACTIVITY, TABLE, Catalog, read_catalog, trend_day
 from serving.features import OnlineFeatures, open_features, store_signature
 from serving.observability import Metrics
 from serving.predictors import Champion, ChampionLoader, TextEncoder
@@ -56,7 +56,7 @@ class ServingState:
         loader = ChampionLoader(self.registry, encoder)
         self.catalog: Watched[Hashable, Catalog] = Watched(
             "catalog",
-            signature=lambda: _file_signature(lake.path(TABLE)),
+            signature=lambda: _catalog_signature(lake),
             load=lambda _: read_catalog(lake),
             absent="there is no catalogue yet",
             metrics=metrics,
@@ -147,6 +147,11 @@ def _need(part: Watched[Signature, Part], kind: str, advice: str) -> Part:
         trouble = part.trouble or f"the {part.name} is being loaded"
         raise not_ready(kind, f"{trouble[0].upper()}{trouble[1:]}. {advice}", [trouble])
     return value
+
+
+def _catalog_signature(lake: Lake) -> Hashable | None:
+    snapshot, day = _file_signature(lake.path(TABLE)), trend_day(lake)
+    return snapshot and (snapshot, day and (day, _file_signature(lake.path(ACTIVITY, day))))
 
 
 def _file_signature(path: Path) -> Hashable | None:

@@ -52,7 +52,8 @@ def say_what_next(folder: Path, registry: ModelRegistry, console: Console, ui: s
     if reports:
         console.print(f"drift report: {reports[-1]}")
     waiting = [day for day in DAYS if not lake.exists("parsed/sample", day)]
-    example = next((row["title_id"] for row in lake.read("catalog_snapshot").to_pylist() if row["reviews_7d"]), None)
+    talked_of = lake.read("title_activity", lake.days("title_activity")[-1], ["title_id", "score_week"]).to_pylist()
+    example = max(talked_of, key=lambda row: row["score_week"])["title_id"] if talked_of else None
     if ui and api:
         console.print(f"\nDagster UI  {ui}/asset-groups")
         console.print(f"API         {api}/docs")

@@ -77,5 +77,6 @@ def _feature_troubles(state: ServingState) -> list[str]:
 
 
 def _probes(catalog: Catalog) -> list[str]:
-    step = max(1, len(catalog.titles) // _PROBES)
-    return [title.title_id for title in catalog.titles[::step]][:_PROBES]
+    # Nothing is ever computed of a title that no source tells the plot of.
+    told = [title.title_id for title in catalog.titles if title.plot is not None]
+    return told[:: max(1, len(told) // _PROBES)][:_PROBES]

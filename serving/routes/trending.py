@@ -1,10 +1,9 @@
-"""What is trending: for now the plain count of reviews in a window, and named so."""
+"""What is trending: titles by their trend score, with what it is made of."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from serving.catalog import WINDOW_DAYS
 from serving.cursors import decode_cursor, encode_cursor
 from serving.deps import CurrentCatalog
 from serving.problems import problem_responses
@@ -15,20 +14,22 @@ router = APIRouter(tags=["trending"])
 
 @router.get("/v1/trending", responses=problem_responses(422, 503))
 def list_trending(query: Annotated[TrendingQuery, Query()], catalog: CurrentCatalog) -> TrendingPage:
-    """Titles by the number of reviews that arrived in the window, counted back from the newest partition."""
+    """Titles by how much faster than usual, and how much, they are talked of at the end of the newest day.
+
+    Titles of which nothing was said for four weeks are not in it.
+    """
     scope = {"list": "trending", **query.filters()}
-    after = decode_cursor(query.cursor, scope, tuple[int, str]) if query.cursor else None
+    after = decode_cursor(query.cursor, scope, tuple[float, str]) if query.cursor else None
     page = catalog.trending(query.window, query, query.limit, after)
-    days = WINDOW_DAYS[query.window]
     return TrendingPage(
         items=[
             TrendingTitle(
-                title=TitleSummary.model_validate(title),
-                score=title.reviews_in(query.window),
-                method=f"review_count_{days}d",
-                parts=TrendingParts(reviews=title.reviews_in(query.window), window_days=days, window_end=catalog.as_of),
+                title=TitleSummary.model_validate(trend.title),
+                score=trend.score,
+                parts=TrendingParts.model_validate(trend),
+                as_of=trend.as_of,
             )
-            for title in page.items
+            for trend in page.items
         ],
         next_cursor=encode_cursor(scope, page.next_key) if page.next_key else None,
     )

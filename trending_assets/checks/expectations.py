@@ -153,7 +153,7 @@ def _measured_signals(rows: pa.Table) -> "pd.DataFrame":
     name, value = frame["name"], frame["value"]
     return frame.assign(
         rank_below_one=(name.str.endswith("rank") & (value < 1)).astype(int),
-        rating_off_scale=((name == "rating") & ~value.between(0, 10)).astype(int),
+        rating_off_scale=(name.isin(["rating", "user_rating"]) & ~value.between(0, 10)).astype(int),
         happened_after_arrival=_happened_after_arrival(rows),
     )
 

@@ -15,6 +15,7 @@ from trending_assets.assets.features.tfidf import LEAST_TRAIN_TEXTS
 from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
 from trending_assets.domain.genres.datasets import TRAIN, assign_split
 from trending_assets.domain.genres.masking import mask_genre_words
+from trending_assets.domain.trend.activity import WINDOWS
 from trending_assets.resources.home import HomeResource
 from trending_assets.storage.feature_store import open_feature_store
 from trending_assets.storage.fitted import FittedTfIdf
@@ -23,6 +24,7 @@ from trending_assets_tests.integration.small_source import DAYS
 
 _WORDS = [f"{first}{last}" for first in ("har", "win", "or", "sta", "let", "bri") for last in ("bour", "dow", "chard")]
 FEW, MANY = 40, 760
+_SCORES = [f"{name}_{window}" for window in WINDOWS for name in ("score", "momentum_points", "volume_points")]
 
 
 def _land(home: SmallHome, day: str, titles: int, start: int) -> None:
@@ -47,7 +49,9 @@ def _land(home: SmallHome, day: str, titles: int, start: int) -> None:
     _mask(home, day)
     embedding = pa.array([[0.0] * 384] * titles, pa.list_(pa.float32()))
     home.lake.write("title_embedding", pa.table({**times, "embedding": embedding}), day=day)
-    home.lake.write("title_activity", pa.table({**times, "reviews_1d": numbers, "reviews_7d": numbers}), day=day)
+    scores = dict.fromkeys([*_SCORES, "coverage"], pa.array([0.5] * titles, pa.float64()))
+    activity = {**times, "reviews_1d": numbers, "reviews_7d": numbers, **scores}
+    home.lake.write("title_activity", pa.table(activity), day=day)
 
 
 def _mask(home: SmallHome, day: str) -> None:

@@ -47,13 +47,17 @@ def test_titles_are_filtered_and_paged(api: httpx.Client) -> None:
     assert all("horror" in title["genres"] and title["year"] >= 1980 for title in both)
 
 
-def test_trending_ranks_by_the_count_that_it_names(api: httpx.Client) -> None:
-    ranked = api.get("/v1/trending", params={"window": "week"}).json()["items"]
+@pytest.mark.parametrize("window", ["day", "week"])
+def test_trending_ranks_by_a_score_that_is_its_parts(api: httpx.Client, window: str) -> None:
+    ranked = api.get("/v1/trending", params={"window": window}).json()["items"]
     assert ranked
-    assert {entry["method"] for entry in ranked} == {"review_count_7d"}
     scores = [entry["score"] for entry in ranked]
     assert scores == sorted(scores, reverse=True)
-    assert all(entry["parts"]["reviews"] == entry["score"] for entry in ranked)
+    for entry in ranked:
+        parts = entry["parts"]
+        assert parts["momentum_points"] + parts["volume_points"] == entry["score"]
+        assert {(part["source"], part["signal"]) for part in parts["signals"]} == {("sample", "reviews")}
+        assert parts["coverage"] == 1
 
 
 @pytest.mark.parametrize(

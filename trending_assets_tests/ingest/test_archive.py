@@ -113,7 +113,7 @@ def test_movielens_films_without_the_links_have_no_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("movielens_ratings", [("1", "rating", 7.0), ("2", "rating", 10.0)]),
+        ("movielens_ratings", [("1", "user_rating", 7.0), ("2", "user_rating", 10.0)]),
         ("movielens_tags", [("1", "tags", 1.0)]),
     ],
 )

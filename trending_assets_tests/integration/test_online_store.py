@@ -38,7 +38,7 @@ def online(finished: SmallHome) -> dict[str, dict[str, Any]]:
     ("table", "features"),
     [
         ("title_text", ["text", "kind", "year", "word_count"]),
-        ("title_activity", ["reviews_1d", "reviews_7d"]),
+        ("title_activity", ["reviews_1d", "reviews_7d", "score_day", "momentum_points_week", "coverage"]),
     ],
 )
 def test_online_values_are_the_newest_of_the_lake(

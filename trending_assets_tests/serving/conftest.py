@@ -53,6 +53,7 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 def ready(world: World, features: FakeFeatures, state: ServingState, client: TestClient) -> TestClient:
     """A client of the app with a catalogue, a champion and online features."""
     world.land_catalog()
+    world.land_activity()
     world.promote()
     world.apply_features()
     features.fill(world.titles)

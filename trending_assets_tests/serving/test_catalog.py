@@ -1,5 +1,7 @@
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from serving.catalog import Catalog, CatalogTitle, EmptyCatalogError, folded, read_catalog
 from trending_assets.domain.catalog.taxonomy import Kind
 from trending_assets.storage.lake import MissingPartitionError
-from trending_assets_tests.serving.world import TITLES, World, catalog_row
+from trending_assets_tests.serving.world import ACTIVITY_ROWS, TITLES, World, activity_row, catalog_row
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,12 @@ class Wanted:
     year_to: int | None = None
 
 
-def made(rows: list[dict[str, object]]) -> Catalog:
-    return Catalog([CatalogTitle(**{k: v for k, v in row.items() if k not in {"source", "source_id"}}) for row in rows])
+def made(rows: list[dict[str, object]], activity: Sequence[Mapping[str, Any]] = ()) -> Catalog:
+    titles = [CatalogTitle(**{k: v for k, v in row.items() if k not in {"source", "source_id"}}) for row in rows]
+    return Catalog(titles, activity)
 
 
-CATALOG = made(TITLES)
+CATALOG = made(TITLES, ACTIVITY_ROWS)
 
 
 def found(wanted: Wanted) -> list[str]:
@@ -72,11 +75,22 @@ def test_an_id_is_stronger_than_another_titles_alias() -> None:
     assert title.title == "One"
 
 
-def test_trending_counts_reviews_and_leaves_out_titles_without() -> None:
-    week = [title.title for title in CATALOG.trending("week", Wanted(), 10, None).items]
-    day = [title.title for title in CATALOG.trending("day", Wanted(), 10, None).items]
+def test_trending_ranks_by_score_and_leaves_out_titles_without() -> None:
+    week = [trend.title.title for trend in CATALOG.trending("week", Wanted(), 10, None).items]
+    day = [trend.title.title for trend in CATALOG.trending("day", Wanted(), 10, None).items]
     assert week == ["The Matrix", "Amélie", "Back to the Future"]
     assert day == ["Back to the Future", "The Matrix"]
+
+
+def test_a_title_that_was_found_to_be_another_is_ranked_once() -> None:
+    rows = [
+        activity_row("tt1", (0, 1), (0, 1)),
+        activity_row("old:1", (0, 7), (0, 7)),
+        activity_row("tt2", (0, 2), (0, 2)),
+    ]
+    catalog = made([catalog_row("tt1", "One", aliases=["old:1"]), catalog_row("tt2", "Two")], rows)
+    found = catalog.trending("week", Wanted(), 10, None).items
+    assert [(trend.title.title_id, trend.score) for trend in found] == [("tt1", 7), ("tt2", 2)]
 
 
 def test_a_replay_is_judged_at_the_end_of_its_newest_partition() -> None:
@@ -97,14 +111,11 @@ def test_the_snapshot_is_read_from_the_lake(world: World) -> None:
 
 ROWS = st.lists(
     st.builds(
-        lambda number, name, kind, year, reviews: catalog_row(
-            f"tt{number}", name, kind=kind, year=year, reviews_7d=reviews
-        ),
+        lambda number, name, kind, year: catalog_row(f"tt{number}", name, kind=kind, year=year),
         st.integers(0, 500),
         st.sampled_from(["a", "a b", "b a", "Ä b", "c"]),
         st.sampled_from(["movie", "show"]),
         st.none() | st.integers(1990, 1995),
-        st.integers(0, 3),
     ),
     min_size=1,
     max_size=30,
@@ -118,12 +129,15 @@ WANTED = st.builds(
 )
 
 
-@given(rows=ROWS, wanted=WANTED, limit=st.integers(1, 7))
-def test_pages_add_up_to_the_whole_list(rows: list[dict[str, object]], wanted: Wanted, limit: int) -> None:
-    catalog = made(rows)
-    for ask in (
-        lambda size, after: catalog.search(wanted, size, after),
-        lambda size, after: catalog.trending("week", wanted, size, after),
+@given(rows=ROWS, wanted=WANTED, limit=st.integers(1, 7), points=st.lists(st.sampled_from([0.0, 0.1, 0.3, 7.0])))
+def test_pages_add_up_to_the_whole_list(
+    rows: list[dict[str, object]], wanted: Wanted, limit: int, points: list[float]
+) -> None:
+    scored = zip(rows, points, strict=False)
+    catalog = made(rows, [activity_row(str(row["title_id"]), (0, 0), (score, 0.2)) for row, score in scored])
+    for ask, id_of in (
+        (lambda size, after: catalog.search(wanted, size, after), lambda item: item.title_id),
+        (lambda size, after: catalog.trending("week", wanted, size, after), lambda item: item.title.title_id),
     ):
         pages, after = [], None
         while True:
@@ -134,7 +148,7 @@ def test_pages_add_up_to_the_whole_list(rows: list[dict[str, object]], wanted: W
                 break
             assert len(page.items) == limit
         assert pages == list(ask(1000, None).items)
-        assert len({title.title_id for title in pages}) == len(pages)
+        assert len({id_of(item) for item in pages}) == len(pages)
 
 
 def test_a_page_goes_on_behind_a_title_that_is_gone() -> None:

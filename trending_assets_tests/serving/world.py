@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from serving.catalog import TABLE
+from serving.catalog import ACTIVITY, TABLE
 from serving.features import OnlineTitle, UnknownFeatureServiceError
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, TEXT_SERVICE, GenreModel
@@ -42,10 +42,10 @@ SCHEMA = pa.schema(
         ("sources", pa.list_(_SOURCE)),
         ("aliases", pa.list_(pa.string())),
         ("arrived_at", pa.timestamp("us", tz="UTC")),
-        ("reviews_1d", pa.int64()),
-        ("reviews_7d", pa.int64()),
         ("reviews_total", pa.int64()),
         ("rating_mean", pa.float64()),
+        ("audience_rating", pa.float64()),
+        ("audience_ratings", pa.int64()),
         ("as_of", pa.date32()),
     ]
 )
@@ -72,10 +72,10 @@ def catalog_row(title_id: str, title: str, **columns: object) -> dict[str, Any]:
         "sources": [{"source": "sample", "source_id": title_id}],
         "aliases": [],
         "arrived_at": ARRIVED,
-        "reviews_1d": 0,
-        "reviews_7d": 0,
         "reviews_total": 0,
         "rating_mean": None,
+        "audience_rating": None,
+        "audience_ratings": 0,
         "as_of": AS_OF,
         **columns,
     }
@@ -88,18 +88,64 @@ TITLES = [
         genres=["action", "science-fiction"],
         plot="A hacker learns that the world is a simulation.",
         aliases=["moviebox:603"],
-        reviews_1d=1,
-        reviews_7d=9,
         reviews_total=12,
         rating_mean=8.5,
+        audience_rating=7.9,
+        audience_ratings=40,
         released=dt.date(1999, 3, 31),
         runtime_minutes=136,
         certificate="R",
     ),
-    catalog_row("tt0088763", "Back to the Future", genres=["comedy"], year=1985, reviews_1d=3, reviews_7d=4),
-    catalog_row("tt0211915", "Amélie", original_title="Le Fabuleux Destin d'Amélie Poulain", year=2001, reviews_7d=9),
+    catalog_row("tt0088763", "Back to the Future", genres=["comedy"], year=1985),
+    catalog_row("tt0211915", "Amélie", original_title="Le Fabuleux Destin d'Amélie Poulain", year=2001),
     catalog_row("sample-shows:the-wire", "The Wire", kind="show", year=2002, genres=["crime", "drama"]),
-    catalog_row("moviebox:77", "Unknown Year", year=None),
+    catalog_row("moviebox:77", "Unknown Year", year=None, plot=None),
+]
+
+
+def activity_row(
+    title_id: str, day: tuple[float, float], week: tuple[float, float], **columns: object
+) -> dict[str, Any]:
+    """A row of ``title_activity``: momentum and volume of two windows."""
+    points = {"day": day, "week": week}
+    parts = [
+        {
+            "window": window,
+            "source": "sample",
+            "signal": "reviews",
+            "weight": 4.0,
+            "events": 9.0,
+            "score": sum(points[window]),
+            "momentum_points": points[window][0],
+            "volume_points": points[window][1],
+            "recent_rate": 2.0,
+            "baseline_rate": None,
+            "lift": None,
+            "standard_error": None,
+            "pace": None,
+        }
+        for window in points
+    ]
+    return {
+        "title_id": title_id,
+        "event_timestamp": dt.datetime.combine(AS_OF, dt.time(), dt.UTC) + dt.timedelta(days=1),
+        "reviews_1d": 1,
+        "reviews_7d": 9,
+        **{f"momentum_points_{window}": momentum for window, (momentum, _) in points.items()},
+        **{f"volume_points_{window}": volume for window, (_, volume) in points.items()},
+        **{f"score_{window}": momentum + volume for window, (momentum, volume) in points.items()},
+        "coverage": 1.0,
+        "parts": parts,
+        **columns,
+    }
+
+
+ACTIVITY_ROWS = [
+    activity_row("tt0133093", (0.0, 20.0), (30.5, 20.0)),
+    activity_row("tt0088763", (40.0, 30.0), (10.0, 30.0)),
+    activity_row("tt0211915", (0.0, 0.0), (30.5, 20.0)),
+    # Titles that are gone from the catalogue, or were never scored above nothing, are ranked nowhere.
+    activity_row("tt0000404", (65.0, 35.0), (65.0, 35.0)),
 ]
 
 TINY = MajorityModel(("comedy", "drama", "western"), np.array([0.4, 0.6, 0.05]), ("drama",))
@@ -123,6 +169,10 @@ class World:
         """Writes the snapshot."""
         rows = sorted(self.titles if titles is None else titles, key=lambda row: row["title_id"])
         self.lake.write(TABLE, pa.Table.from_pylist(rows, SCHEMA))
+
+    def land_activity(self, rows: Sequence[Mapping[str, Any]] = ACTIVITY_ROWS, day: dt.date = AS_OF) -> None:
+        """Writes the trend scores of a day."""
+        self.lake.write(ACTIVITY, pa.Table.from_pylist(list(rows)), day=day.isoformat())
 
     def register(self, version: str = "20250626-aaaaaaaa", model: GenreModel = TINY, **fields: object) -> ModelRef:
         """Registers a model version."""
@@ -191,6 +241,8 @@ class FakeFeatures:
     def fill(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Holds the text features of these rows of the catalogue."""
         for row in rows:
+            if row["plot"] is None:
+                continue
             made = title_features(row["title"], row["plot"], row["kind"], row["year"])
             self.rows[row["title_id"]] = self.row({name: getattr(made, name) for name in self.references})
 

@@ -12,11 +12,14 @@ from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
 
-_INPUTS = ("stg_titles", "reviews", "title_identity")
+_INPUTS = ("stg_titles", "stg_signals", "reviews", "title_identity")
+# A title is held to be as good as all others until this many have rated it.
+_PRIOR_RATINGS = 25
 
 # Of each of a title's records the newest version counts, and of each property the newest record that states it.
 # Reviews are counted once each, however often they arrived.
 _NEWEST = "order by arrived_at desc, source, source_id"
+_NEWEST_SIGNAL = "order by arrived_at desc, document_sha256"
 
 
 def _stated(*columns: str) -> str:
@@ -70,25 +73,49 @@ aliases as (
     select title_id, list_sort(list_distinct(list(alias))) as aliases from ids where alias <> title_id group by title_id
 ),
 reviewed as (
-    select owners.title_id, review_id, min(day) as day, any_value(rating order by arrived_at) as rating
+    select owners.title_id, review_id, any_value(rating order by arrived_at) as rating
     from reviews join owners on reviews.source = owners.source and reviews.source_title_id = owners.source_id
     group by all
 ),
-activity as (
+counted as (
+    select title_id, count(*) as reviews_total, avg(rating) as rating_mean from reviewed group by title_id
+),
+signals as (
+    select owners.title_id, stg_signals.source, source_title_id, name, value, arrived_at, document_sha256
+    from stg_signals join owners on stg_signals.source = owners.source and source_title_id = owners.source_id
+    where name in ('user_rating', 'rating', 'votes')
+),
+-- What a source says of all that its users gave counts as that many; a mean of unknown many counts as one.
+rated as (
+    select title_id, rating, 1.0 as ratings from reviewed where rating is not null
+    union all
+    select title_id, any_value(value order by arrived_at), 1.0
+    from signals where name = 'user_rating' group by title_id, source, source_title_id, document_sha256
+    union all
+    select title_id, rating, ratings from (
+        select
+            title_id, first(value {_NEWEST_SIGNAL}) filter (where name = 'rating') as rating,
+            coalesce(first(value {_NEWEST_SIGNAL}) filter (where name = 'votes'), 1.0) as ratings
+        from signals where name <> 'user_rating' group by title_id, source, source_title_id
+    ) where rating is not null and ratings > 0
+),
+audience as (
+    select title_id, sum(rating * ratings) as points, sum(ratings) as ratings from rated group by title_id
+),
+-- Bayesian mean: each title starts with some ratings as good as the mean title.
+weighed as (
     select
-        title_id,
-        count(*) filter (where day = $as_of) as reviews_1d,
-        count(*) filter (where day > $as_of - interval 7 days) as reviews_7d,
-        count(*) as reviews_total,
-        avg(rating) as rating_mean
-    from reviewed group by title_id
+        title_id, cast(ratings as bigint) as audience_ratings,
+        (points + {_PRIOR_RATINGS} * avg(points / ratings) over ()) / (ratings + {_PRIOR_RATINGS}) as audience_rating
+    from audience
 )
 select
-    merged.*, coalesce(aliases.aliases, []) as aliases, coalesce(reviews_1d, 0) as reviews_1d,
-    coalesce(reviews_7d, 0) as reviews_7d, coalesce(reviews_total, 0) as reviews_total, rating_mean, $as_of as as_of
+    merged.*, coalesce(aliases.aliases, []) as aliases, coalesce(reviews_total, 0) as reviews_total, rating_mean,
+    audience_rating, coalesce(audience_ratings, 0) as audience_ratings, $as_of as as_of
 from merged
 left join aliases using (title_id)
-left join activity using (title_id)
+left join counted using (title_id)
+left join weighed using (title_id)
 order by title_id
 """  # noqa: S608 - put together from the names above alone
 

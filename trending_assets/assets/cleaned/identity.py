@@ -1,7 +1,5 @@
 """``title_identity``: which title each record speaks of, how that is known and how sure it is."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -14,7 +12,7 @@ from trending_assets.domain.catalog.identity import RESERVED, KnownTitles, alias
 from trending_assets.domain.catalog.records import IDENTITY
 from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
-from trending_assets.resources.daily import OWNER, code_version_of, record_schema, write_metadata
+from trending_assets.resources.daily import OWNER, record_schema, write_metadata, write_rows
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
@@ -40,7 +38,7 @@ def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
         metadata=record_schema(IDENTITY),
     )
     def identity(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-        lake, version, days = home.lake, code_version_of(context, _TABLE), sorted(context.partition_keys)
+        lake, days = home.lake, sorted(context.partition_keys)
         matches, before = UndoneMatches(lake), None
         for day in days:
             undone = matches.until(day)
@@ -50,10 +48,8 @@ def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
             parted = _parted(lake, matches, day)
             landed = [lake.read(table, day, _READ) for table in parsed if lake.exists(table, day)]
             rows = resolve((row for table in landed for row in table.to_pylist()), known, parted)
-            # What a day's records are depends on every earlier day; the rows themselves say whether that changed.
-            digest = hashlib.sha256(json.dumps(rows, default=str).encode()).hexdigest()
-            table = pa.Table.from_pylist(rows, schema=IDENTITY.schema)
-            write = lake.update(_TABLE, lambda table=table: table, version=version, inputs={"rows": digest}, day=day)  # type: ignore[misc]
+            # What a day's records are depends on every earlier day.
+            write = write_rows(context, lake, _TABLE, pa.Table.from_pylist(rows, schema=IDENTITY.schema), day)
             methods = {"methods": dict(Counter(row["method"] for row in rows))}
             context.add_asset_metadata(write_metadata(write, lake) | methods, partition_key=day)
 

@@ -231,10 +231,15 @@ CATALOG = Record(
         Column("sources", pa.list_(pa.struct([("source", pa.string()), ("source_id", pa.string())])), "Its records."),
         Column("aliases", STRINGS, "Other ids that lead to this title."),
         Column("arrived_at", TIMESTAMP, "When its newest record was received."),
-        Column("reviews_1d", pa.int64(), "Reviews of the newest landed day."),
-        Column("reviews_7d", pa.int64(), "Reviews of the seven days up to the newest landed day."),
         Column("reviews_total", pa.int64(), "All its reviews."),
-        Column("rating_mean", pa.float64(), "Mean rating from 0 to 10.", nullable=True),
+        Column("rating_mean", pa.float64(), "Mean rating of the reviews, from 0 to 10.", nullable=True),
+        Column(
+            "audience_rating",
+            pa.float64(),
+            "Bayesian mean of all ratings, from 0 to 10: 25 more count that are as good as the mean title.",
+            nullable=True,
+        ),
+        Column("audience_ratings", pa.int64(), "How many ratings that is made from."),
         Column("as_of", pa.date32(), "The newest landed day; the same in every row."),
     ),
 )

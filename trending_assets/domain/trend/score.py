@@ -14,12 +14,13 @@ For a day and the daily counts y of one kind of signal, with k days before it an
   half event added would make a surge of silence after a long silence;
 - volume ``V = ln(1 + r) / ln(1 + r_max)``, with the highest rate of the day.
 
-The score is ``65 M + 35 V``.
+The score is ``65 M + 35 V``. A cohort of which nothing is known from before the last week has the median of all titles;
+where that is known of no title, as in the first week of a source, nothing can be said of anyone's pace, and M is 0.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -53,11 +54,13 @@ class Cohorts:
         medians: cohort → the median of its titles' baselines, in events a day.
         dispersion: ``psi``, at least 0.
         largest_rate: the highest recent rate, in events a day.
+        median: of the baselines of all titles, for a cohort that has none; None where no title has one.
     """
 
     medians: Mapping[str, float]
     dispersion: float
     largest_rate: float
+    median: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,8 @@ class Trend:
         momentum_points: from 0 to 65.
         volume_points: from 0 to 35.
         recent_rate: events a day.
-        baseline_rate: events a day that are usual for the title, drawn towards its cohort's.
+        baseline_rate: events a day that are usual for the title, drawn towards its cohort's; not a number, like what
+            follows, where nothing is usual yet.
         lift: natural logarithm of the recent rate over the usual one.
         standard_error: of the lift.
         pace: the title goes at least at so many times its usual pace, with a confidence of 90 %.
@@ -89,7 +93,7 @@ def cohort_of(kind: str, age_days: int | None) -> str:
     """The cohort of a title: its kind, and how long it has been out.
 
     Args:
-        kind: ``movie`` or ``show``.
+        kind: ``movie``, ``show`` or ``unknown``.
         age_days: days since its release; None where that is unknown.
     """
     if age_days is None:
@@ -118,12 +122,12 @@ def trend(
         raise ValueError("each title has to be known on at least one day")
     recent, usual = _Rates.recent(counts, known_days, window), _Rates.usual(counts, known_days)
     of = of or _statistics(recent, usual, cohorts)
-    medians = np.array([of.medians.get(cohort, 0.0) for cohort in cohorts])
-    shrunk = usual.towards(medians)
+    shrunk = usual.towards(_medians(of, cohorts))
     lift = _lift(recent, shrunk)
     error = np.sqrt(_poisson_variance(recent, shrunk) + of.dispersion)
     sure = lift - _CONFIDENCE * error
-    momentum = MOMENTUM_POINTS * np.where(recent.events > _LEAST_EVENTS, np.clip(sure / _FULL_MOMENTUM, 0.0, 1.0), 0.0)
+    moving = (recent.events > _LEAST_EVENTS) & (sure > 0)
+    momentum = MOMENTUM_POINTS * np.where(moving, np.clip(sure / _FULL_MOMENTUM, 0.0, 1.0), 0.0)
     largest = np.log1p(of.largest_rate)
     volume = VOLUME_POINTS * np.clip(np.log1p(recent.rate) / largest, 0.0, 1.0) if largest else np.zeros(len(counts))
     return Trend(momentum + volume, momentum, volume, recent.rate, shrunk.rate, lift, error, np.exp(sure))
@@ -182,14 +186,22 @@ def _poisson_variance(recent: _Rates, usual: _Rates) -> Floats:
 def _statistics(recent: _Rates, usual: _Rates, cohorts: Sequence[str]) -> Cohorts:
     names, seen = np.array(cohorts, dtype=object), usual.days > 0
     medians = {
-        str(name): float(np.median(usual.rate[chosen])) if (chosen := (names == name) & seen).any() else 0.0
+        str(name): float(np.median(usual.rate[chosen]))
         for name in sorted(set(cohorts))
+        if (chosen := (names == name) & seen).any()
     }
-    shrunk = usual.towards(np.array([medians[cohort] for cohort in cohorts]))
+    largest = float(recent.rate.max(initial=0.0))
+    of = Cohorts(medians, 0.0, largest, float(np.median(usual.rate[seen])) if seen.any() else None)
+    shrunk = usual.towards(_medians(of, cohorts))
     busy = (recent.events >= _BUSY_EVENTS) & (usual.events >= _BUSY_EVENTS)
     dispersion = 0.0
     if busy.sum() >= _LEAST_BUSY:
         lift = _lift(recent, shrunk)[busy]
         spread = _MAD * np.median(np.abs(lift - np.median(lift)))
         dispersion = max(0.0, float(spread**2 - np.median(_poisson_variance(recent, shrunk)[busy])))
-    return Cohorts(medians, dispersion, float(recent.rate.max(initial=0.0)))
+    return replace(of, dispersion=dispersion)
+
+
+def _medians(of: Cohorts, cohorts: Sequence[str]) -> Floats:
+    otherwise = math.nan if of.median is None else of.median
+    return np.array([of.medians.get(cohort, otherwise) for cohort in cohorts], dtype=np.float64)
