@@ -62,6 +62,22 @@ def test_every_row_is_read_kept_or_quarantined(landed: CompletedProcess[str]) ->
     assert "rotten_tomatoes: 1 quarantined: date: " in landed.stdout
 
 
+def test_a_title_is_as_good_as_all_its_ratings_together(landed: CompletedProcess[str], home: Path) -> None:
+    lake = Lake(Home(home).lake)
+    titles = {row["title_id"]: row for row in lake.read("catalog_snapshot").to_pylist()}
+    reviews = [row for day in lake.days("reviews") for row in lake.read("reviews", day).to_pylist()]
+    first, second = (row["rating"] for row in reviews if row["title_id"] == "tt0000011")
+    [other] = [row["rating"] for row in reviews if row["title_id"] != "tt0000011"]
+    # 1,200 voters at 7.5 and two who wrote; of the one other title that anybody rated, one critic.
+    points, rated = 1200 * 7.5 + first + second, titles["tt0000011"]
+    mean_title = (points / 1202 + other) / 2
+    assert rated["audience_ratings"] == 1202
+    assert rated["audience_rating"] == pytest.approx((points + 25 * mean_title) / (1202 + 25))
+    assert rated["rating_mean"] == pytest.approx((first + second) / 2)
+    unrated = next(row for row in titles.values() if row["title"] == "Harbour")
+    assert (unrated["audience_ratings"], unrated["audience_rating"]) == (0, None)
+
+
 def test_a_folder_that_nothing_is_taken_from_is_a_fault(tmp_path: Path) -> None:
     file(tmp_path, "prices.csv", "item,price\nrope,3\n")
     assert "no file was taken in" in failed(trending(tmp_path / "home", "ingest", "archive", str(tmp_path)))

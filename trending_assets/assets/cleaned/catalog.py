@@ -87,15 +87,15 @@ signals as (
 ),
 -- What a source says of all that its users gave counts as that many; a mean of unknown many counts as one.
 rated as (
-    select title_id, rating, 1.0 as ratings from reviewed where rating is not null
+    select title_id, rating, cast(1 as double) as ratings from reviewed where rating is not null
     union all
-    select title_id, any_value(value order by arrived_at), 1.0
+    select title_id, any_value(value order by arrived_at), cast(1 as double)
     from signals where name = 'user_rating' group by title_id, source, source_title_id, document_sha256
     union all
     select title_id, rating, ratings from (
         select
             title_id, first(value {_NEWEST_SIGNAL}) filter (where name = 'rating') as rating,
-            coalesce(first(value {_NEWEST_SIGNAL}) filter (where name = 'votes'), 1.0) as ratings
+            coalesce(first(value {_NEWEST_SIGNAL}) filter (where name = 'votes'), cast(1 as double)) as ratings
         from signals where name <> 'user_rating' group by title_id, source, source_title_id
     ) where rating is not null and ratings > 0
 ),
