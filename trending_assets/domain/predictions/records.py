@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -55,6 +55,8 @@ PREDICTION = Record(
         Column("latency_ms", pa.float64(), "Milliseconds that the prediction, or the batch that it was in, took."),
     ),
 )
+
+_NEVER_NULL = frozenset(column.name for column in PREDICTION.columns if not column.nullable)
 
 PREDICTION_LOG = Record(
     "prediction_log",
@@ -129,15 +131,14 @@ def read_feedback(record: Mapping[str, Any]) -> Feedback:
     return told
 
 
-def prediction_row(record: Mapping[str, Any], kind: Literal["prediction"] = "prediction") -> dict[str, Any]:
+def prediction_row(record: Mapping[str, Any]) -> dict[str, Any]:
     """A prediction out of the log as a row of :data:`PREDICTION`.
 
     Raises:
         UnreadableRecordError: the record is none.
     """
     try:
-        row = {name: record[name] for name in PREDICTION.schema.names if name != "predicted_at"}
-        return row | {
+        row = {name: record[name] for name in PREDICTION.schema.names if name != "predicted_at"} | {
             "predicted_at": moment_of(record["prediction_id"]),
             "as_of": None if record["as_of"] is None else _moment(record["as_of"]),
             "feature_times": [
@@ -146,7 +147,10 @@ def prediction_row(record: Mapping[str, Any], kind: Literal["prediction"] = "pre
             ],
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _unreadable(kind, error) from error
+        raise _unreadable("prediction", error) from error
+    if lacking := sorted(name for name in _NEVER_NULL if row[name] is None):
+        raise UnreadableRecordError(f"a prediction has no {', '.join(lacking)}")
+    return row
 
 
 def _unreadable(kind: str, error: Exception) -> UnreadableRecordError:
