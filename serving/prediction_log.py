@@ -47,14 +47,14 @@ def prediction_line(answer: Answer, source: str, latency_ms: float) -> tuple[str
         "variant": made.model.variant,
         "feature_service": made.features.service,
         "feature_times": [
-            {"view": view, "event_timestamp": time} for view, time in sorted(answer.feature_times.items())
+            {"view": view, "event_timestamp": moment} for view, moment in sorted(answer.feature_times.items())
         ],
         "as_of": made.features.as_of,
         "stale": made.features.stale,
         "missing": made.features.missing,
         "degraded": made.degraded,
         "abstained": made.abstained,
-        "genres": [genre.model_dump() for genre in made.genres],
+        "genres": [vars(genre) for genre in made.genres],
         "latency_ms": latency_ms,
     }
     return predictions_of(day_of(made.prediction_id)), encode_record(record)

@@ -5,6 +5,8 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,6 +14,8 @@ import pytest
 
 from serving.prediction_log import CAPACITY
 from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
+from trending_assets.storage.prediction_log import compact, pending_days
 from trending_assets.storage.prediction_segments import read_segments
 from trending_assets_tests.serving.processes import Asker, Server, serving
 from trending_assets_tests.serving.world import World
@@ -28,7 +32,7 @@ def home(world: World) -> Path:
 
 def logged(home: Path) -> Counter[str]:
     """How often each prediction is in the log."""
-    contents = read_segments(Home(home).prediction_log)
+    contents = read_segments(Home(home).prediction_log, lambda segment: segment.day is not None)
     return Counter(record["prediction_id"] for content in contents for record in content.records)
 
 
@@ -58,6 +62,10 @@ def test_workers_that_end_in_order_lose_nothing(home: Path) -> None:
     with serving(home, workers=2) as server:
         asker = Asker(server)
         wait_for(lambda: len(asker.acknowledged) > 100)
+        with httpx.Client(timeout=10) as client:
+            told = server.predict(client)
+            feedback = {"prediction_id": told, "genres": ["war", "drama"]}
+            assert client.post(f"{server.url}/v1/feedback", json=feedback).status_code == 202
         server.kill(signal.SIGTERM)
         asker.stop()
     kept = logged(home)
@@ -66,6 +74,19 @@ def test_workers_that_end_in_order_lose_nothing(home: Path) -> None:
     segments = list(Home(home).prediction_log.iterdir())
     assert len(segments) >= 2
     assert {path.suffix for path in segments} == {".jsonl"}
+    _compacted(home, asker.acknowledged.keys() | {told}, told)
+
+
+def _compacted(home: Path, answered: AbstractSet[str], told: str) -> None:
+    """Looks whether a day or two hold all that was answered, and what was told of one."""
+    lake, folder = Lake(Home(home).lake), Home(home).prediction_log
+    days = pending_days(lake, folder)
+    found = compact(lake, folder, days, datetime.now(UTC))
+    assert all(each.torn == each.unreadable == each.logged.unmatched == 0 for each in found.values())
+    rows = {row["prediction_id"]: row for day in days for row in lake.read("prediction_log", day).to_pylist()}
+    assert answered <= rows.keys()
+    assert [name for name, row in rows.items() if row["feedback_genres"]] == [told]
+    assert rows[told]["feedback_genres"] == ["war", "drama"]
 
 
 def test_a_full_disk_does_not_hold_up_predictions_and_nothing_is_torn(home: Path) -> None:
