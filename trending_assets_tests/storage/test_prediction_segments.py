@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -170,3 +171,27 @@ def test_a_segment_that_grew_since_it_was_read_stays(tmp_path: Path) -> None:
     assert not remove_segment(content)
     (again,) = read_segments(tmp_path)
     assert remove_segment(again)
+
+
+def test_a_new_segment_that_was_taken_for_an_abandoned_one_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, tries = fcntl.flock, []
+
+    def flock(descriptor: int, kind: int) -> None:
+        tries.append(descriptor)
+        if len(tries) == 1:
+            raise BlockingIOError
+        if len(tries) == 2:
+            # Removed between its making and its locking.
+            next(iter(tmp_path.iterdir())).unlink()
+        lock(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    segment = SegmentFile(tmp_path, STREAM, 0.0)
+    segment.append(encode_record({"n": 1}))
+    segment.close()
+    assert len(tries) == 3
+    (content,) = read_segments(tmp_path)
+    assert (content.records, content.finished) == ([{"n": 1}], True)
+    assert len(list(tmp_path.iterdir())) == 1

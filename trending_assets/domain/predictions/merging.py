@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -77,10 +76,12 @@ def logged_day(predictions: Sequence[pa.Table], feedback: Iterable[Feedback], be
         parts.append(before.select(PREDICTION.schema.names).cast(PREDICTION.schema))
     for told in (*_told(before), *feedback):
         newest[told.prediction_id] = max(told, newest.get(told.prediction_id, told))
-    every = pa.concat_tables(parts).sort_by("prediction_id").combine_chunks()
-    ids = every["prediction_id"].to_pylist()
-    first = np.array([i == 0 or ids[i - 1] != name for i, name in enumerate(ids)], dtype=bool)
-    rows = every.filter(pa.array(first))
+    every = pa.concat_tables(parts)
+    order = pc.sort_indices(every["prediction_id"])
+    ids = every["prediction_id"].take(order)
+    first = [True] * min(1, len(ids)) + pc.not_equal(ids[1:], ids[:-1]).to_pylist()
+    # One chunk a column: how a file is laid out must not tell in how many parts its rows came.
+    rows = every.take(order.filter(pa.array(first, pa.bool_()))).combine_chunks()
     found = [newest.get(name) for name in rows["prediction_id"].to_pylist()]
     schema = PREDICTION_LOG.schema
     columns = {
