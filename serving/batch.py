@@ -47,9 +47,9 @@ def predict_rows(registry: ModelRegistry, rows: Iterator[Row], target: Path) -> 
     champion, count = loader.load(ref), 0
     with replacing(target.absolute(), target.absolute().parent) as staged, staged.open("w") as stream:
         while chunk := list(islice(rows, _CHUNK)):
-            predictions = predict_instances(champion, [instance for _, instance in chunk])
-            for (title_id, _), prediction in zip(chunk, predictions, strict=True):
-                stream.write(prediction.model_copy(update={"title_id": title_id}).model_dump_json() + "\n")
+            answers = predict_instances(champion, [instance for _, instance in chunk])
+            for (title_id, _), answer in zip(chunk, answers, strict=True):
+                stream.write(answer.prediction.model_copy(update={"title_id": title_id}).model_dump_json() + "\n")
             count += len(chunk)
     return count, str(ref)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -119,6 +119,21 @@ class Metrics:
             "trending_refused_loads",
             "Catalogues, feature stores and champions that were found and could not be loaded.",
             ["part"],
+            registry=self.registry,
+        )
+        self.log_queue = Gauge(
+            "trending_prediction_log_queue",
+            "Records of the prediction log that wait to be written.",
+            registry=self.registry,
+        )
+        self.log_written = Counter(
+            "trending_prediction_log_written",
+            "Records of the prediction log that were written.",
+            registry=self.registry,
+        )
+        self.log_dropped = Counter(
+            "trending_prediction_log_dropped",
+            "Records of the prediction log that were dropped, since the disk was full or too slow.",
             registry=self.registry,
         )
 

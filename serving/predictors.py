@@ -1,6 +1,7 @@
 """The champion in memory, and predictions by it."""
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
@@ -74,6 +75,21 @@ class Champion:
         return self.predictor.predict(complete)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A prediction and what it was made from.
+
+    Attributes:
+        prediction: what the caller gets.
+        features: what the model read, but for vectors that followed from the text.
+        feature_times: view → event time of what was read online; empty where nothing was.
+    """
+
+    prediction: Prediction
+    features: TitleFeatures
+    feature_times: Mapping[str, dt.datetime]
+
+
 class ChampionLoader:
     """Loads champions out of a registry, verified, and the encoder when one first needs it."""
 
@@ -102,7 +118,7 @@ class ChampionLoader:
         return Champion(ref, self._registry.manifest(ref), predictor, encoder)
 
 
-def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Prediction]:
+def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Answer]:
     """Predictions for texts that callers sent, in order."""
     features = [
         title_features(
@@ -111,10 +127,13 @@ def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list
         for each in instances
     ]
     made_of = PredictionFeatures(service=champion.manifest.feature_service, as_of=None, stale=False, missing=[])
-    return [_prediction(champion, None, scores, made_of) for scores in champion.scores(features)]
+    return [
+        Answer(_prediction(champion, None, scores, made_of), each, {})
+        for each, scores in zip(features, champion.scores(features), strict=True)
+    ]
 
 
-def predict_title(champion: Champion, online: OnlineFeatures, catalog: Catalog, title: CatalogTitle) -> Prediction:
+def predict_title(champion: Champion, online: OnlineFeatures, catalog: Catalog, title: CatalogTitle) -> Answer:
     """The prediction for a title of the catalogue, from its online features.
 
     Raises:
@@ -134,7 +153,8 @@ def predict_title(champion: Champion, online: OnlineFeatures, catalog: Catalog, 
     made_of = PredictionFeatures(
         service=service, as_of=row.as_of, stale=row.stale(catalog.end()), missing=missing_features(row)
     )
-    return _prediction(champion, title.title_id, champion.scores([features])[0], made_of)
+    prediction = _prediction(champion, title.title_id, champion.scores([features])[0], made_of)
+    return Answer(prediction, features, row.event_times)
 
 
 def missing_features(row: OnlineTitle) -> list[str]:

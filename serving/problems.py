@@ -112,6 +112,16 @@ def not_ready(kind: str, detail: str, reasons: Sequence[str] = ()) -> ProblemErr
     return ProblemError(503, kind, "Not ready", detail, reasons=reasons)
 
 
+def feedback_not_kept() -> ProblemError:
+    """503: the log takes no more feedback for now."""
+    return ProblemError(
+        503,
+        "feedback-not-kept",
+        "Feedback not kept",
+        "The feedback was not kept, since the disk is full or too slow; send it again later.",
+    )
+
+
 def problem_response(request_path: str, problem: ProblemError, headers: Mapping[str, str] | None = None) -> Response:
     """The response for a problem."""
     body = Problem(

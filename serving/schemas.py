@@ -10,6 +10,7 @@ from serving.cursors import MAX_LENGTH as MAX_CURSOR_LENGTH
 from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.codes import country_code
 from trending_assets.domain.catalog.taxonomy import GENRES, Kind
+from trending_assets.domain.ids import moment_of
 from trending_assets.domain.text.cleaning import clean_text
 from trending_assets.domain.trend.score import Window
 
@@ -19,6 +20,10 @@ MAX_PLOT_LENGTH = 20_000
 MAX_COUNTRIES, MAX_COUNTRY_LENGTH = 50, 60
 MAX_RUNTIME = 100_000
 FIRST_YEAR, LAST_YEAR = 1800, 2200
+
+_UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+# How far the clock of the machine that predicted may be ahead of this one's.
+_CLOCKS_APART = dt.timedelta(hours=1)
 
 _PREDICTION_EXAMPLE: JsonDict = {
     "prediction_id": "019e0c1b-7c3c-7cc3-8a55-2a4a1be3f4d5",
@@ -51,8 +56,19 @@ def _known_certificate(name: str) -> str:
     return name
 
 
+def _made_by_now(prediction_id: str) -> str:
+    try:
+        told = moment_of(prediction_id) <= dt.datetime.now(dt.UTC) + _CLOCKS_APART
+    except ValueError:
+        told = False
+    if not told:
+        raise ValueError("it is the id of a time to come, and no prediction has it")
+    return prediction_id.lower()
+
+
 GenreSlug = Annotated[str, AfterValidator(_known_genre), Field(json_schema_extra={"enum": list(GENRES)})]
 Certificate = Annotated[str, AfterValidator(_known_certificate), Field(json_schema_extra={"enum": list(CERTIFICATES)})]
+PredictionId = Annotated[str, Field(pattern=_UUID7), AfterValidator(_made_by_now)]
 Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)]
 
 
@@ -368,3 +384,39 @@ class Readiness(BaseModel):
     feature_service: str
     catalog_as_of: dt.date
     titles: int
+
+
+class FeedbackRequest(BaseModel):
+    """What the genres of a predicted title are, by whoever knows."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"prediction_id": "019e0c1b-7c3c-7cc3-8a55-2a4a1be3f4d5", "genres": ["science-fiction", "action"]}
+            ]
+        },
+    )
+
+    prediction_id: PredictionId = Field(description="The id that came with the prediction.")
+    genres: list[GenreSlug] = Field(
+        min_length=1,
+        max_length=len(GENRES),
+        description="All genres of the title; one that is left out is taken not to fit.",
+        json_schema_extra={"uniqueItems": True},
+    )
+
+    @field_validator("genres")
+    @classmethod
+    def _each_once(cls, genres: list[str]) -> list[str]:
+        if len(set(genres)) != len(genres):
+            raise ValueError("a genre is named twice")
+        return genres
+
+
+class FeedbackAccepted(BaseModel):
+    """Feedback was taken; whether there was such a prediction is found out when the log is compacted."""
+
+    status: Literal["accepted"]
+    prediction_id: str
+    received_at: dt.datetime

@@ -8,6 +8,7 @@ from pathlib import Path
 from serving.catalog import ACTIVITY, TABLE, Catalog, read_catalog, trend_day
 from serving.features import OnlineFeatures, open_features, store_signature
 from serving.observability import Metrics
+from serving.prediction_log import PredictionLog
 from serving.predictors import Champion, ChampionLoader, TextEncoder
 from serving.problems import not_ready
 from serving.settings import ServingSettings
@@ -26,6 +27,7 @@ class ServingState:
     Attributes:
         registry: the model registry, for lists.
         metrics: what the app counts.
+        log: keeps what was answered.
         catalog: the catalogue.
         champion: the model that serves.
         features: the online store.
@@ -53,6 +55,7 @@ class ServingState:
         lake = Lake(home.lake)
         self.registry = open_registry(home, settings.registry)
         self.metrics = metrics
+        self.log = PredictionLog.under(home.prediction_log, metrics)
         loader = ChampionLoader(self.registry, encoder)
         self.catalog: Watched[Hashable, Catalog] = Watched(
             "catalog",

@@ -9,7 +9,7 @@ import dagster as dg
 from trending_assets.assets.cleaned import catalog, identity, quality, tables
 from trending_assets.assets.features import activity, store, text, tfidf
 from trending_assets.assets.models import bert, blend, card, champion, genres, over_time, tuning
-from trending_assets.assets.monitoring import drift
+from trending_assets.assets.monitoring import drift, live_metrics, prediction_log
 from trending_assets.assets.parsed import exploration, records
 from trending_assets.assets.raw import documents
 from trending_assets.assets.sources import external
@@ -47,7 +47,7 @@ def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
         "features": dg.load_assets_from_modules([text, tfidf, activity, store]),
         "training": dg.load_assets_from_modules([training_set]),
         "models": dg.load_assets_from_modules([genres, bert, blend, champion, card, tuning, over_time]),
-        "monitoring": dg.load_assets_from_modules([drift]),
+        "monitoring": dg.load_assets_from_modules([drift, prediction_log, live_metrics]),
     }
 
 
@@ -104,6 +104,8 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
         jobs=[
             jobs.ingest(switched_on),
             jobs.features,
+            jobs.compact_predictions,
+            jobs.judge_predictions,
             jobs.retrain,
             jobs.tune,
             jobs.evaluate_over_time,
@@ -111,7 +113,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             jobs.freshness(fresh),
             jobs.retention(sources, settings.raw_retention_days),
         ],
-        schedules=[schedules.freshness, schedules.retention],
+        schedules=[schedules.freshness, schedules.retention, schedules.compaction, schedules.delayed_truth],
         sensors=[
             sensors.features_on_landing,
             sensors.retrain_on_new_partitions,

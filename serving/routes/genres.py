@@ -1,11 +1,15 @@
 """Genres predicted by the champion: of a known title from its online features, of any other from its text."""
 
+import time
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 
 from serving.deps import CurrentChampion, FoundTitle, State
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
 from serving.observability import frames_of, log
-from serving.predictors import predict_instances, predict_title
+from serving.prediction_log import prediction_line
+from serving.predictors import Answer, predict_instances, predict_title
 from serving.problems import not_ready, problem_responses
 from serving.schemas import Prediction, PredictRequest, PredictResponse
 from serving.state import ServingState
@@ -16,8 +20,9 @@ router = APIRouter(tags=["genres"])
 @router.get("/v1/titles/{title_id}/genres", responses=problem_responses(404, 503))
 def title_genres(title: FoundTitle, champion: CurrentChampion, state: State) -> Prediction:
     """The genres of a title of the catalogue, by its id or an alias, from its features in the online store."""
+    started = time.perf_counter()
     try:
-        prediction = predict_title(champion, state.need_features(), state.need_catalog(), title)
+        answer = predict_title(champion, state.need_features(), state.need_catalog(), title)
     except UnknownFeatureServiceError:
         raise not_ready(
             "features-not-ready", "The feature service that the champion reads has not been applied yet."
@@ -25,20 +30,23 @@ def title_genres(title: FoundTitle, champion: CurrentChampion, state: State) -> 
     except OnlineStoreError as error:
         log.error("online_store_failed", error=str(error), frames=frames_of(error))
         raise not_ready("features-not-ready", "The online store cannot be read at the moment.") from None
-    _count(state, prediction, "online")
-    return prediction
+    _keep(state, [answer], "online", started)
+    return answer.prediction
 
 
 @router.post("/v1/genres/predict", responses=problem_responses(400, 413, 422, 503))
 def predict_genres(body: PredictRequest, champion: CurrentChampion, state: State) -> PredictResponse:
     """The genres of 1 to 128 titles from what is sent, by the code that computes the features of known titles."""
-    predictions = predict_instances(champion, body.instances)
-    for prediction in predictions:
-        _count(state, prediction, "text")
-    return PredictResponse(predictions=predictions)
+    started = time.perf_counter()
+    answers = predict_instances(champion, body.instances)
+    _keep(state, answers, "text", started)
+    return PredictResponse(predictions=[answer.prediction for answer in answers])
 
 
-def _count(state: ServingState, prediction: Prediction, features: str) -> None:
-    state.metrics.count_prediction(
-        prediction.model.name, prediction.model.version, features, degraded=prediction.degraded
-    )
+def _keep(state: ServingState, answers: Sequence[Answer], source: str, started: float) -> None:
+    """Counts predictions and leaves them to the log."""
+    latency_ms = (time.perf_counter() - started) * 1000
+    for answer in answers:
+        made = answer.prediction
+        state.metrics.count_prediction(made.model.name, made.model.version, source, degraded=made.degraded)
+        state.log.add(*prediction_line(answer, source, latency_ms))

@@ -17,6 +17,7 @@ IDENTITY_QUALITY = "identity_quality"
 INGEST, FRESHNESS, RETENTION = "ingest", "freshness", "retention"
 TRIALS = "genre_trials"
 OVER_TIME = "genre_evaluation_over_time"
+PREDICTION_LOG, LIVE_METRICS = "prediction_log", "live_metrics"
 
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
@@ -34,8 +35,22 @@ def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
 
 features = dg.define_asset_job(
     "features",
-    selection=dg.AssetSelection.groups("features", "monitoring"),
+    # What was served on a day has nothing to do with what landed on it.
+    selection=dg.AssetSelection.groups("features", "monitoring")
+    - dg.AssetSelection.assets(PREDICTION_LOG, LIVE_METRICS),
     description="Computes the features of landed days, puts them online, and measures their drift.",
+)
+
+compact_predictions = dg.define_asset_job(
+    "compact_predictions",
+    selection=dg.AssetSelection.assets(PREDICTION_LOG, LIVE_METRICS),
+    description="Compacts what the API answered and was told into the prediction log, and measures how good it was.",
+)
+
+judge_predictions = dg.define_asset_job(
+    "judge_predictions",
+    selection=dg.AssetSelection.assets(LIVE_METRICS),
+    description="Measures again how good earlier predictions were, by labels that have arrived since.",
 )
 
 retrain = dg.define_asset_job(

@@ -1,8 +1,19 @@
 """Schedules: what the clock starts."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import dagster as dg
 
 from trending_assets.automation import jobs
+from trending_assets.automation.cursors import ranges
+from trending_assets.automation.sensors import RANGE_END, RANGE_START
+from trending_assets.partitions import DAILY
+from trending_assets.resources.home import HomeResource
+from trending_assets.storage import prediction_log
+
+# Labels of a title that come later than that say little of the model that served.
+_DAYS_TO_JUDGE = 28
 
 # A day is due twelve hours after its end.
 freshness = dg.ScheduleDefinition(
@@ -20,3 +31,42 @@ retention = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Removes once a day what raw documents may no longer be kept.",
 )
+
+
+@dg.schedule(
+    job=jobs.compact_predictions,
+    cron_schedule="10 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=(
+        "Compacts each hour the days of which the API has left predictions or feedback: today, after midnight "
+        "yesterday until its last segment is gone, and any day that feedback came for."
+    ),
+)
+def compaction(home: HomeResource) -> list[dg.RunRequest] | dg.SkipReason:
+    """Requests the days that wait, one run a range without gaps."""
+    waiting = prediction_log.pending_days(home.lake, home.paths.prediction_log)
+    days = [day for day in waiting if DAILY.has_partition_key(day)]
+    return _one_run_a_range(days) or dg.SkipReason("nothing was predicted or told that is not in the log")
+
+
+@dg.schedule(
+    job=jobs.judge_predictions,
+    cron_schedule="50 0 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=f"Judges once a day the predictions of the last {_DAYS_TO_JUDGE} days by labels that came since.",
+)
+def delayed_truth(context: dg.ScheduleEvaluationContext, home: HomeResource) -> list[dg.RunRequest] | dg.SkipReason:
+    """Requests the days that have predictions, one run a range without gaps."""
+    today = context.scheduled_execution_time.date()
+    first = (today - timedelta(days=_DAYS_TO_JUDGE)).isoformat()
+    days = [day for day in home.lake.days(prediction_log.TABLE) if first <= day < today.isoformat()]
+    return _one_run_a_range(days) or dg.SkipReason("nothing was predicted lately")
+
+
+def _one_run_a_range(days: Sequence[str]) -> list[dg.RunRequest]:
+    return [
+        dg.RunRequest(partition_key=first)
+        if first == last
+        else dg.RunRequest(tags={RANGE_START: first, RANGE_END: last})
+        for first, last in ranges(days)
+    ]

@@ -3,7 +3,10 @@
 import os
 import threading
 import time
+import uuid
+from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _lock = threading.Lock()
 _last_stamp = 0
 
@@ -46,3 +49,19 @@ def uuid7(nanoseconds: int | None = None, randomness: bytes | None = None) -> st
     low = 0x8 << 60 | int.from_bytes(random, "big") & (1 << 62) - 1
     digits = f"{high << 64 | low:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def moment_of(identifier: str) -> datetime:
+    """When a UUID version 7 of :func:`uuid7` was made, in UTC, to the microsecond.
+
+    Raises:
+        ValueError: it is no UUID version 7, or of a time after the year 9999.
+    """
+    parsed = uuid.UUID(identifier)
+    if parsed.version != 7:
+        raise ValueError(f"{identifier} is no UUID version 7")
+    milliseconds, fraction = parsed.int >> 80, parsed.int >> 64 & 0xFFF
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds, microseconds=fraction * 1000 >> 12)
+    except OverflowError:
+        raise ValueError(f"{identifier} is of a time after the year 9999") from None

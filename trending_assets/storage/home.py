@@ -78,6 +78,11 @@ class Home:
         return self.folder / "tuning"
 
     @property
+    def prediction_log(self) -> Path:
+        """What the API answered and was told, until it is compacted into the lake."""
+        return self.folder / "prediction_log"
+
+    @property
     def reports(self) -> Path:
         """Reports for people: HTML that assets link to."""
         return self.folder / "reports"

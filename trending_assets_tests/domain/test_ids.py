@@ -1,10 +1,11 @@
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trending_assets.domain.ids import uuid7
+from trending_assets.domain.ids import moment_of, uuid7
 
 # RFC 9562, appendix A.6: 2022-02-22 19:22:22 UTC.
 _MILLISECONDS = 0x017F22E279B0
@@ -41,3 +42,16 @@ def test_ids_made_one_after_the_other_are_in_order() -> None:
 def test_what_cannot_be_an_id_is_refused(nanoseconds: int, randomness: bytes) -> None:
     with pytest.raises(ValueError, match=r"UUID|bytes"):
         uuid7(nanoseconds, randomness)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 253_402_300_799_999_999), st.binary(min_size=8, max_size=8))
+def test_the_moment_of_an_id_is_that_of_its_making(microseconds: int, randomness: bytes) -> None:
+    made = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    assert made - moment_of(uuid7(microseconds * 1000, randomness)) in (timedelta(0), timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize("identifier", ["", "x", str(uuid.UUID(int=0)), uuid7(((1 << 48) - 1) * 1_000_000)])
+def test_what_has_no_moment_is_refused(identifier: str) -> None:
+    with pytest.raises(ValueError, match=r"UUID|year|badly formed"):
+        moment_of(identifier)

@@ -36,6 +36,7 @@ OPERATIONS = [
     ("GET", "/v1/titles/{title_id}"),
     ("GET", "/v1/titles/{title_id}/genres"),
     ("POST", "/v1/genres/predict"),
+    ("POST", "/v1/feedback"),
     ("GET", "/v1/trending"),
     ("GET", "/v1/models"),
 ]
@@ -102,7 +103,7 @@ def test_problems_and_examples_are_declared(app: FastAPI) -> None:
                     assert list(response["content"]) == ["application/problem+json"]
     schemas = document["components"]["schemas"]
     assert "HTTPValidationError" not in schemas
-    for name in ("Prediction", "Instance", "Problem"):
+    for name in ("Prediction", "Instance", "FeedbackRequest", "Problem"):
         assert schemas[name]["examples"]
 
 
@@ -120,3 +121,4 @@ def test_the_examples_work(ready: TestClient) -> None:
     assert prediction["genres"][0].keys() == example["genres"][0].keys()
     assert prediction["features"].keys() == example["features"].keys()
     assert prediction["model"].keys() == example["model"].keys()
+    assert ready.post("/v1/feedback", json=schemas["FeedbackRequest"]["examples"][0]).status_code == 202

@@ -43,7 +43,7 @@ def embedding_champion(world: World) -> Champion:
 def predict(champion: Champion, features: FakeFeatures, catalog: Catalog):
     title = catalog.get("tt0133093")
     assert title is not None
-    return predict_title(champion, features, catalog, title)
+    return predict_title(champion, features, catalog, title).prediction
 
 
 def test_an_embedding_comes_from_the_online_store(embedding_champion, features, catalog) -> None:
@@ -77,8 +77,8 @@ def test_a_missing_text_is_not_made_up(embedding_champion, features, catalog) ->
 
 def test_texts_are_encoded_in_one_go_and_answered_in_order(embedding_champion) -> None:
     instances = [Instance(title="x" * length, kind="movie") for length in (30, 10, 20)]
-    predictions = predict_instances(embedding_champion, instances)
-    assert [p.genres[0].probability for p in predictions] == pytest.approx([0.03, 0.01, 0.02])
+    answers = predict_instances(embedding_champion, instances)
+    assert [answer.prediction.genres[0].probability for answer in answers] == pytest.approx([0.03, 0.01, 0.02])
     assert embedding_champion.encoder.texts == ["x" * 30, "x" * 10, "x" * 20]
 
 
