@@ -9,7 +9,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving.features import OnlineFeatures, open_features
+from serving.features import OnlineFeatures
 from serving.limits import BodyLimit
 from serving.observability import Metrics, RequestMiddleware, configure_logging
 from serving.predictors import TextEncoder
@@ -31,7 +31,7 @@ _DESCRIPTION = (
 def create_app(
     settings: ServingSettings | None = None,
     *,
-    features: Callable[[Path], OnlineFeatures] = open_features,
+    features: Callable[[Path], OnlineFeatures] | None = None,
     encoder: Callable[[], TextEncoder] = Encoder,
     poll_seconds: float = _POLL_SECONDS,
 ) -> FastAPI:
@@ -39,7 +39,7 @@ def create_app(
 
     Args:
         settings: where the home is; from the environment where None.
-        features: opens the online store of a home.
+        features: opens the online store of a home; the one that the settings name where it is None.
         encoder: makes the text encoder.
         poll_seconds: time between two looks at what has changed.
     """

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from trending_assets.storage.feature_store import IN_THE_HOME, FeastUrls, open_feature_store, sql_registry_signature
+
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore
 
@@ -142,29 +144,51 @@ class FeastFeatures:
         references = {feature: f"{view}:{feature}" for view, feature, _ in columns}
         rows = []
         for index in range(len(title_ids)):
-            present = [each for each in columns if each[2].statuses[index] == FieldStatus.PRESENT]
+            # Of a view that it holds nothing of, Feast's Redis store answers nulls as of 1970, as if they were there.
+            present = [
+                each
+                for each in columns
+                if each[2].statuses[index] == FieldStatus.PRESENT and each[2].event_timestamps[index].ByteSize()
+            ]
             held = {feature: feast_value_type_to_python_type(column.values[index]) for _, feature, column in present}
             times = {view: column.event_timestamps[index].ToDatetime(dt.UTC) for view, _, column in present}
             rows.append(OnlineTitle(references, held, times, service.ages_allowed))
         return rows
 
 
-def store_signature(folder: Path) -> Hashable | None:
-    """What changes when the store under a Feast folder is applied again or replaced; None where there is none."""
+def store_signature(folder: Path, urls: FeastUrls = IN_THE_HOME) -> Hashable | None:
+    """What changes when the store is applied again or replaced; None where there is none.
+
+    Args:
+        folder: the Feast folder of the home.
+        urls: servers that hold the registry and the online store.
+
+    Raises:
+        FeastRegistryUnavailableError: the registry's database does not answer.
+    """
     try:
-        registry, online = (folder / "registry.db").stat(), (folder / "online_store.db").stat()
+        registry = sql_registry_signature(urls) if urls.registry else _file_signature(folder / "registry.db")
+        # The online store's content changes with every write, and is read afresh anyway: only its identity counts,
+        # which a server keeps.
+        online = None if urls.online_store else (folder / "online_store.db").stat().st_ino
     except FileNotFoundError:
         return None
-    # The online store's content changes with every write, and is read afresh anyway: only its identity counts.
-    return registry.st_ino, registry.st_size, registry.st_mtime_ns, online.st_ino
+    return registry and (registry, online)
 
 
-def open_features(home: Path) -> OnlineFeatures:
+def _file_signature(path: Path) -> Hashable:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def open_features(home: Path, urls: FeastUrls = IN_THE_HOME) -> OnlineFeatures:
     """The features of a home; takes seconds the first time, since it imports Feast.
+
+    Args:
+        home: the home.
+        urls: servers that hold the registry and the online store.
 
     Raises:
         UnknownFeatureServiceError: nothing has been applied yet.
     """
-    from trending_assets.storage.feature_store import open_feature_store
-
-    return FeastFeatures(open_feature_store(home))
+    return FeastFeatures(open_feature_store(home, urls))

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 
 from serving.catalog import ACTIVITY, TABLE, Catalog, read_catalog, trend_day
@@ -14,6 +15,7 @@ from serving.problems import not_ready
 from serving.settings import ServingSettings
 from serving.watched import Part, Signature, Watched
 from trending_assets.domain.text.encoder import Encoder
+from trending_assets.storage.feature_store import FeastUrls
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRef, open_registry
@@ -38,7 +40,7 @@ class ServingState:
         settings: ServingSettings,
         metrics: Metrics,
         *,
-        features: Callable[[Path], OnlineFeatures] = open_features,
+        features: Callable[[Path], OnlineFeatures] | None = None,
         encoder: Callable[[], TextEncoder] = Encoder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,12 +49,14 @@ class ServingState:
         Args:
             settings: where the home and the model registry are.
             metrics: what the app counts.
-            features: opens the online store of a home.
+            features: opens the online store of a home; the one that the settings name where it is None.
             encoder: makes the text encoder.
             clock: seconds that only grow.
         """
         home = Home(settings.home)
         lake = Lake(home.lake)
+        urls = FeastUrls(settings.online_store or "", settings.feast_registry or "")
+        open_store = features or partial(open_features, urls=urls)
         self.registry = open_registry(home, settings.registry)
         self.metrics = metrics
         self.log = PredictionLog.under(home.prediction_log, metrics)
@@ -75,8 +79,8 @@ class ServingState:
         )
         self.features: Watched[Hashable, OnlineFeatures] = Watched(
             "feature store",
-            signature=lambda: store_signature(home.feast),
-            load=lambda _: features(home.folder),
+            signature=lambda: store_signature(home.feast, urls),
+            load=lambda _: open_store(home.folder),
             absent="there is no feature store yet",
             metrics=metrics,
             clock=clock,

@@ -70,6 +70,8 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             registry_place=settings.registry or "",
             # A URL may hold a password, and what configures a resource is shown to people.
             raw_store_url=dg.EnvVar("TRENDING_RAW_STORE") if settings.raw_store else "",
+            online_store_url=dg.EnvVar("TRENDING_ONLINE_STORE") if settings.online_store else "",
+            feast_registry_url=dg.EnvVar("TRENDING_FEAST_REGISTRY") if settings.feast_registry else "",
         ),
         "alerts": AlertsResource(urls=dg.EnvVar("TRENDING_ALERT_URLS") if settings.alert_urls else ""),
         "gate": GateResource(require_approval=settings.require_approval),

@@ -12,8 +12,15 @@ from trending_assets.ingest.sample import WHEELS
 from trending_assets.resources.alerts import AlertsResource
 from trending_assets.resources.sources import options_of
 from trending_assets.settings import Settings
+from trending_assets.storage.feature_store import (
+    FeastRegistryUnavailableError,
+    FeastUrls,
+    InvalidFeastUrlError,
+    sql_registry_signature,
+)
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.online_store import OnlineStoreUnavailableError, online_server
 from trending_assets.storage.registry import open_registry
 from trending_assets.storage.tracking import tracking_mode
 from trending_assets.storage.tracking_upload import waiting_runs
@@ -47,15 +54,14 @@ def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
     days = Lake(home.lake).days("parsed/sample")
     cached = [wheel for wheel in WHEELS if (home.downloads / wheel.filename).is_file()]
     landed = f"{len(days)} days landed, newest {days[-1]}" if days else "nothing has landed"
-    online = home.feast / "online_store.db"
     return [
         ("lake", "local", f"{home.lake}: {landed}"),
         ("raw documents", *_raw_documents(settings)),
         ("live sources", *_live_sources(settings)),
         ("sample", "local", f"{len(cached)} of {len(WHEELS)} wheels cached in {home.downloads}"),
         ("dagster storage", "local", f"SQLite in {home.dagster}"),
-        ("feast registry", "local" if (home.feast / "registry.db").is_file() else "off", f"file in {home.feast}"),
-        ("feast online store", "local" if online.is_file() else "off", f"SQLite: {online}"),
+        ("feast registry", *_feast_registry(home, settings)),
+        ("feast online store", *_online_store(home, settings)),
         ("model registry", *_model_registry(home, settings)),
         ("encoder", *_encoder()),
         ("fine-tuning", *_fine_tuning(settings)),
@@ -69,6 +75,34 @@ def _raw_documents(settings: Settings) -> tuple[str, str]:
     kept = f"live sources' are kept {f'{most} days' if most else 'as long as their terms allow'}"
     # The URL may hold a password.
     return ("live", f"MongoDB, by TRENDING_RAW_STORE; {kept}") if settings.raw_store else ("local", f"the lake; {kept}")
+
+
+# Neither says any part of the URL, which may hold a password.
+def _feast_registry(home: Home, settings: Settings) -> tuple[str, str]:
+    if not settings.feast_registry:
+        path = home.feast / "registry.db"
+        return ("local", f"file: {path}") if path.is_file() else ("off", f"nothing has been applied yet: {path}")
+    named = "PostgreSQL, by TRENDING_FEAST_REGISTRY"
+    try:
+        applied = sql_registry_signature(FeastUrls(registry=settings.feast_registry)) is not None
+    except InvalidFeastUrlError as error:
+        return "off", f"TRENDING_FEAST_REGISTRY is {error}"
+    except FeastRegistryUnavailableError:
+        return "off", f"{named}: does not answer"
+    return "live", named if applied else f"{named}: nothing has been applied yet"
+
+
+def _online_store(home: Home, settings: Settings) -> tuple[str, str]:
+    if not settings.online_store:
+        path = home.feast / "online_store.db"
+        return ("local", f"SQLite: {path}") if path.is_file() else ("off", f"nothing is online yet: {path}")
+    try:
+        server = online_server(FeastUrls(online_store=settings.online_store))
+    except InvalidFeastUrlError as error:
+        return "off", f"TRENDING_ONLINE_STORE is {error}"
+    except OnlineStoreUnavailableError as error:
+        return "off", f"by TRENDING_ONLINE_STORE: {error}"
+    return "live", f"{server}, by TRENDING_ONLINE_STORE"
 
 
 def _model_registry(home: Home, settings: Settings) -> tuple[str, str]:

@@ -18,6 +18,10 @@ class Settings(BaseSettings):
         sources: names of the sources that the job ``ingest`` and backfills land, separated by commas; any other
             lands when it is asked for.
         raw_store: MongoDB's URL, to keep raw documents there; they are kept in the lake where it is not set.
+        online_store: ``redis://[user:password@]host[:port][/db]`` of Redis or Valkey, or ``rediss://``, to keep online
+            features there; they are in SQLite in the home where it is not set.
+        feast_registry: ``postgresql+psycopg://user:password@host[:port]/database``, to keep Feast's registry there; it
+            is a file in the home where it is not set.
         raw_retention_days: how many days raw documents of live sources are kept; for ever where it is not set, but
             for sources whose terms say otherwise.
         require_approval: what passes the gate waits for a person, who promotes it by a command.
@@ -48,6 +52,8 @@ class Settings(BaseSettings):
     full_sample: bool = False
     sources: str = "sample"
     raw_store: str | None = None
+    online_store: str | None = Field(default=None, repr=False)
+    feast_registry: str | None = Field(default=None, repr=False)
     raw_retention_days: int | None = Field(default=None, ge=1)
     require_approval: bool = False
     retrain_models: str = "genre_keyword,genre_logreg,genre_xgboost,genre_bert,genre_blend"

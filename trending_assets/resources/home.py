@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from trending_assets.domain.text.personal import pseudonym
+from trending_assets.storage.feature_store import FeastUrls, open_feature_store
 from trending_assets.storage.fitted import FittedTfIdfStore
 from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
@@ -26,11 +27,15 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
         folder: the home, an absolute path.
         registry_place: where the model registry is: a folder or ``s3://bucket/prefix``; in the home where empty.
         raw_store_url: MongoDB's URL, where raw documents are kept there; empty where they are kept in the lake.
+        online_store_url: Redis's or Valkey's URL, where features are online there; empty where they are in SQLite.
+        feast_registry_url: PostgreSQL's URL, where Feast's registry is there; empty where it is a file.
     """
 
     folder: str
     registry_place: str = ""
     raw_store_url: str = ""
+    online_store_url: str = ""
+    feast_registry_url: str = ""
 
     @property
     def paths(self) -> Home:
@@ -61,8 +66,11 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
         key = read_or_create_key(self.paths.pseudonym_key)
         return lambda author, source: pseudonym(author, source, key)
 
+    @property
+    def feast_urls(self) -> FeastUrls:
+        """Servers that hold Feast's parts."""
+        return FeastUrls(online_store=self.online_store_url, registry=self.feast_registry_url)
+
     def feature_store(self) -> "FeatureStore":
         """Feast's feature store."""
-        from trending_assets.storage.feature_store import open_feature_store
-
-        return open_feature_store(self.paths.folder)
+        return open_feature_store(self.paths.folder, self.feast_urls)

@@ -11,7 +11,7 @@ import contextlib
 import glob
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from itertools import product
@@ -24,6 +24,7 @@ from trending_assets.storage.objects import FolderObjects, Objects
 from trending_assets.storage.s3_objects import S3Objects
 
 _FINGERPRINT = b"trending.fingerprint"
+_READ_BUFFER = 1 << 20
 
 
 class MissingPartitionError(FileNotFoundError):
@@ -145,6 +146,17 @@ class Lake:
         """
         with self._open(table, day) as file:
             return pq.ParquetFile(file).read(columns=list(columns) if columns else None)
+
+    @contextlib.contextmanager
+    def opened(self, table: str, day: str | None = None) -> Iterator[pq.ParquetFile]:
+        """One file, to be read in batches; it stays the one that was opened when it is replaced meanwhile.
+
+        Raises:
+            MissingPartitionError: it has not landed.
+        """
+        with self._open(table, day) as file:
+            # Without a buffer, a whole column of a row group is held in memory.
+            yield pq.ParquetFile(file, buffer_size=_READ_BUFFER)
 
     def read_days(self, table: str, days: Iterable[str], columns: Sequence[str] | None = None) -> pa.Table:
         """Several days as one table, in the order of the days.

@@ -1,7 +1,5 @@
 """``feast_registry`` and ``online_store``: what Feast knows of the features, and their newest values online."""
 
-from datetime import date
-
 import dagster as dg
 import pyarrow as pa
 
@@ -43,11 +41,12 @@ def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
     """Applies the feature repository."""
     from feature_repo.repository import apply
 
-    registered = apply(home.paths.folder)
+    urls = home.feast_urls
+    registered = apply(home.paths.folder, urls)
     rows = sum(len(names) for names in registered.values())
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": dg.MetadataValue.int(rows), **registered, "path": str(home.paths.feast)}
-    )
+    # A URL may hold a password.
+    where = "PostgreSQL" if urls.registry else str(home.paths.feast)
+    return dg.MaterializeResult(metadata={"dagster/row_count": dg.MetadataValue.int(rows), **registered, "path": where})
 
 
 @dg.asset(
@@ -55,28 +54,40 @@ def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
     deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in ONLINE_TABLES)],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    code_version=code_version(__name__, "feature_repo"),
+    code_version=code_version(
+        __name__,
+        "feature_repo",
+        "trending_assets.storage.online_codec",
+        "trending_assets.storage.online_redis",
+        "trending_assets.storage.online_rows",
+        "trending_assets.storage.online_sqlite",
+    ),
     group_name="features",
     owners=[OWNER],
-    kinds={"feast", "sqlite"},
+    kinds={"feast"},
     pool=POOL,
-    description="The newest value of every feature, where the API reads it. An old day never overwrites a newer one.",
+    description=(
+        "The newest value of every feature, where the API reads it. A run writes its own days, in any order: a row "
+        "never takes the place of one with a newer event time, nor of one as old that was created later."
+    ),
     metadata=column_schema(_ONLINE),
 )
 def online_store(context: dg.AssetExecutionContext, home: HomeResource) -> None:
-    """Materialises the days of the run, and whatever landed after them, to the online store."""
+    """Writes the days of the run to the online store, which keeps what it holds newer."""
     from feature_repo.repository import materialize
 
     lake, days = home.lake, sorted(context.partition_keys)
-    newest = max(days[-1], *(lake.days(name)[-1] for name in ONLINE_TABLES))
-    # What was fitted since the last run changed the rows of days before this one.
+    wanted = dict.fromkeys(ONLINE_TABLES, days)
+    # What was fitted since the last run changed the rows of all days, and they keep their times.
     fitted = home.fitted_tfidf
     refilled = fitted.pending("online_store") and not fitted.pending("title_tfidf")
-    first = min(days[0], lake.days("title_tfidf")[0]) if refilled else days[0]
-    materialize(home.paths.folder, date.fromisoformat(first), date.fromisoformat(newest))
+    if refilled:
+        wanted["title_tfidf"] = sorted({*days, *lake.days("title_tfidf")})
+    written = materialize(home.paths.folder, wanted, home.feast_urls)
     if refilled:
         fitted.done("online_store")
+    run = {f"{view} written by the run": f"{each.written} of {each.rows}" for view, each in written.items()}
     for day in days:
         rows = {f"{name} rows": lake.read(name, day, ["title_id"]).num_rows for name in ONLINE_TABLES}
         total = {"dagster/partition_row_count": dg.MetadataValue.int(sum(rows.values()))}
-        context.add_asset_metadata(total | rows | {"written_up_to": newest}, partition_key=day)
+        context.add_asset_metadata(total | rows | run, partition_key=day)

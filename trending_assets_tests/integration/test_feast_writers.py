@@ -1,0 +1,179 @@
+"""Twenty writers of Feast's registry and of the online store at once lose nothing, in files and on servers."""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from feature_repo.repository import NotAppliedError, apply, materialize
+from serving.features import open_features, store_signature
+from trending_assets.doctor import examine
+from trending_assets.settings import Settings
+from trending_assets.storage.feature_store import (
+    FeastRegistryUnavailableError,
+    FeastUrls,
+    open_feature_store,
+    sql_registry_signature,
+)
+from trending_assets.storage.home import Home
+from trending_assets.storage.online_store import OnlineStoreUnavailableError, Written
+from trending_assets_tests.integration.feast_writers import DAYS, TABLES, fill, write_at_once
+from trending_assets_tests.storage.databases import Server, postgres_server, valkey_server
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[Server]:
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def servers(postgres: Server, valkey: Server) -> FeastUrls:
+    return FeastUrls(online_store=valkey.url, registry=postgres.url.replace("postgresql:", "postgresql+psycopg:"))
+
+
+@pytest.fixture(scope="module", params=["files", "servers"])
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FeastUrls]:
+    """A home into which all writers wrote, and where its Feast is."""
+    home = tmp_path_factory.mktemp("home")
+    fill(home)
+    urls = FeastUrls() if request.param == "files" else request.getfixturevalue("servers")
+    assert write_at_once(home, urls) == [0, 0, 0, 0]
+    return home, urls
+
+
+def test_the_registry_holds_every_interval_view_and_service(written: tuple[Path, FeastUrls]) -> None:
+    home, urls = written
+    store = open_feature_store(home, urls)
+    days = {dt.datetime.fromisoformat(f"{day}T00:00:00+00:00") for day in DAYS}
+    for name in TABLES:
+        intervals = store.get_feature_view(name).materialization_intervals
+        assert len(intervals) == len(DAYS)
+        assert set(intervals) == {(day, day + dt.timedelta(days=1)) for day in days}
+    assert len(store.list_feature_views()) == 6
+    services = {service.name for service in store.list_feature_services()}
+    assert services == {"genre_text_v3", "genre_text_embedding_v4", "genre_training_v4"}
+    assert Home(home).feast.joinpath("registry.db").exists() == (not urls.registry)
+    assert Home(home).feast.joinpath("online_store.db").exists() == (not urls.online_store)
+
+
+def test_the_api_reads_the_newest_of_every_title(written: tuple[Path, FeastUrls]) -> None:
+    home, urls = written
+    features = open_features(home, urls)
+    titles = ["tt1", "not there", *(f"tt-{day}" for day in DAYS)]
+    newest, absent, *others = features.read("genre_text_embedding_v4", titles)
+    assert newest.held["text"] == f"tt1 on {DAYS[-1]}"
+    assert newest.held["embedding"] == [20.0] * 384
+    assert newest.as_of == dt.datetime(2025, 6, 20, 12, tzinfo=dt.UTC)
+    # Nothing of this view was written.
+    assert "tfidf" not in newest.held
+    assert (absent.held, absent.as_of) == ({}, None)
+    assert [row.held["text"] for row in others] == [f"tt-{day} on {day}" for day in DAYS]
+
+
+def test_the_api_reads_on_while_the_registry_is_down(servers: FeastUrls, tmp_path: Path) -> None:
+    fill(tmp_path)
+    with postgres_server() as database:
+        urls = FeastUrls(servers.online_store.replace("/0", "/4"), database.url)
+        apply(tmp_path, urls)
+        materialize(tmp_path, {"title_text": DAYS[:1]}, urls)
+        features = open_features(tmp_path, urls)
+        assert features.read("genre_text_v3", ["tt1"])[0].held["text"] == f"tt1 on {DAYS[0]}"
+    with pytest.raises(FeastRegistryUnavailableError):
+        store_signature(Home(tmp_path).feast, urls)
+    assert features.read("genre_text_v3", ["tt1"])[0].held["year"] == 2000
+
+
+def test_the_api_sees_that_something_was_applied_or_written(written: tuple[Path, FeastUrls]) -> None:
+    home, urls = written
+    before = store_signature(Home(home).feast, urls)
+    assert before is not None
+    assert store_signature(Home(home).feast, urls) == before
+    days = dict.fromkeys(TABLES, DAYS[:2])
+    assert set(materialize(home, days, urls).values()) == {Written(3, 2)}
+    assert store_signature(Home(home).feast, urls) != before
+
+
+def test_doctor_says_where_features_are_and_nothing_secret(
+    written: tuple[Path, FeastUrls], postgres: Server, valkey: Server
+) -> None:
+    home, urls = written
+    settings = Settings(home=home, online_store=urls.online_store or None, feast_registry=urls.registry or None)
+    answer = examine(settings)
+    rows = {row["name"]: (row["state"], row["why"]) for row in answer["integrations"]}
+    if urls.registry:
+        assert rows["feast registry"] == ("live", "PostgreSQL, by TRENDING_FEAST_REGISTRY")
+        state, why = rows["feast online store"]
+        assert state == "live"
+        assert why.startswith("Valkey 9.")
+    else:
+        assert rows["feast registry"] == ("local", f"file: {Home(home).feast / 'registry.db'}")
+        assert rows["feast online store"] == ("local", f"SQLite: {Home(home).feast / 'online_store.db'}")
+    for server in (postgres, valkey):
+        for shown in (str(answer), repr(settings), repr(urls), str(urls)):
+            assert server.password not in shown
+            assert str(server.port) not in shown
+
+
+@pytest.mark.parametrize(
+    ("changed", "registry", "online"),
+    [
+        (lambda url: url.replace("127.0.0.1", "127.0.0.1:x"), "not of the form", "not of the form"),
+        (lambda url: url.replace("@127.0.0.1", "pa%zz@127.0.0.1"), "not of the form", "not of the form"),
+        (lambda url: url.replace("@127.0.0.1", "wrong@127.0.0.1"), "does not answer", "does not answer"),
+    ],
+    ids=["no port", "bad escape", "wrong password"],
+)
+def test_doctor_says_what_is_wrong_with_a_server_and_nothing_secret(
+    changed, registry: str, online: str, servers: FeastUrls, postgres: Server, valkey: Server, tmp_path: Path
+) -> None:
+    settings = Settings(
+        home=tmp_path, online_store=changed(servers.online_store), feast_registry=changed(servers.registry)
+    )
+    answer = examine(settings)
+    rows = {row["name"]: (row["state"], row["why"]) for row in answer["integrations"]}
+    for name, expected in (("feast registry", registry), ("feast online store", online)):
+        assert rows[name][0] == "off"
+        assert expected in rows[name][1]
+    for server in (postgres, valkey):
+        assert server.password not in str(answer)
+
+
+def test_a_registry_without_tables_is_no_store_yet(servers: FeastUrls, postgres: Server, tmp_path: Path) -> None:
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+    urls = FeastUrls(registry=postgres.url.replace("/postgres", "/empty"))
+    assert sql_registry_signature(urls) is None
+    assert store_signature(tmp_path, urls) is None
+
+
+def test_what_was_not_applied_is_not_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path)
+    apply(tmp_path)
+    with pytest.raises(NotAppliedError, match="title_nothing"):
+        materialize(tmp_path, {"title_text": DAYS[:1], "title_nothing": DAYS[:1]})
+
+
+def test_servers_that_do_not_answer_fail_with_a_name_and_no_secret(
+    servers: FeastUrls, postgres: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    fill(tmp_path)
+    apply(tmp_path)
+    nowhere = FeastUrls(online_store="redis://:hunter2@127.0.0.1:1/0", registry="postgresql://a:hunter2@127.0.0.1:1/b")
+    with pytest.raises(FeastRegistryUnavailableError, match="Connection refused") as registry:
+        apply(tmp_path, nowhere)
+    with pytest.raises(OnlineStoreUnavailableError, match="failed after 0 rows of title_text") as online:
+        materialize(tmp_path, {"title_text": DAYS[:1]}, FeastUrls(online_store=nowhere.online_store))
+    assert open_feature_store(tmp_path).get_feature_view("title_text").materialization_intervals == []
+    for told in (str(registry.value), str(online.value), caplog.text):
+        assert "hunter2" not in told
