@@ -105,7 +105,7 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
 
     home = Home(settings.home)
     raw = open_raw_store(Lake(home.lake), settings.raw_store)
-    with open_instance(home) as instance:
+    with open_instance(home, settings.dagster_config) as instance:
         for run_id in report_dead_runs(instance):
             console.print(f"run {run_id} was killed earlier and is now marked failed")
         yield Pipeline(build_defs(), instance, home.folder, raw, _progress)
@@ -153,7 +153,7 @@ def dev(host: Host = "127.0.0.1", port: Annotated[int, typer.Option(help="Anothe
     settings = _settings()
     home, port = Home(settings.home), free_port(host, port)
     log = home.folder / "logs" / "dagster.log"
-    dagster_home = prepare_dagster_home(home)
+    dagster_home = prepare_dagster_home(home, settings.dagster_config)
     environment = {"DAGSTER_HOME": str(dagster_home), **_place(settings)}
     with server(dagster_command(dagster_home / "workspace.yaml", host, port), log, environment) as process:
         wait_until_answers(f"http://{host}:{port}/server_info", process, log)
@@ -193,7 +193,7 @@ def _servers(settings: "Settings", host: str, ui_port: int, api_port: int) -> It
 
     home = Home(settings.home)
     ui_port, api_port = free_port(host, ui_port), free_port(host, api_port)
-    dagster_home = prepare_dagster_home(home)
+    dagster_home = prepare_dagster_home(home, settings.dagster_config)
     environment = {
         "DAGSTER_HOME": str(dagster_home),
         **_place(settings),
@@ -226,8 +226,10 @@ def backfill(
     first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
     select: Annotated[str | None, typer.Option(help="One group of assets only.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="What is there too, in one run.")] = False,
 ) -> None:
-    """Computes days again or for the first time: raw documents to online features and drift."""
+    """Computes what days lack, or all of it again: raw documents to online features and drift."""
+    from trending_assets.automation.backfills import BackfillFailedError, summary
     from trending_assets.ingest.registry import source_named
     from trending_assets.partitions import days_between
 
@@ -236,8 +238,16 @@ def backfill(
     with _pipeline(settings) as pipeline:
         number = "1 day" if len(days) == 1 else f"{len(days)} days"
         console.print(f"{number}, {days[0]} to {days[-1]}: {select or 'raw documents to online features'}")
-        run_id = pipeline.backfill(days, select)
-    console.print(f"done: run {run_id}")
+        if again:
+            console.print(f"done: run {pipeline.backfill(days, select)}")
+            return
+        outcome = pipeline.backfill_missing(days, select, lambda line: console.print(line, markup=False))
+    if outcome.failed:
+        raise BackfillFailedError(summary(outcome))
+    if not outcome.runs:
+        console.print("nothing is missing; --again computes it all the same")
+    for run_id in outcome.runs:
+        console.print(f"done: run {run_id}")
 
 
 @app.command()

@@ -59,7 +59,7 @@ def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
         ("raw documents", *_raw_documents(settings)),
         ("live sources", *_live_sources(settings)),
         ("sample", "local", f"{len(cached)} of {len(WHEELS)} wheels cached in {home.downloads}"),
-        ("dagster storage", "local", f"SQLite in {home.dagster}"),
+        ("dagster storage", *_dagster_storage(home, settings)),
         ("feast registry", *_feast_registry(home, settings)),
         ("feast online store", *_online_store(home, settings)),
         ("model registry", *_model_registry(home, settings)),
@@ -68,6 +68,15 @@ def _integrations(home: Home, settings: Settings) -> list[tuple[str, str, str]]:
         ("weights & biases", *_tracking(home, settings)),
         ("alerts", *_alerts(settings)),
     ]
+
+
+def _dagster_storage(home: Home, settings: Settings) -> tuple[str, str]:
+    config = settings.dagster_config
+    if config is None:
+        return "local", f"SQLite in {home.dagster}"
+    if not config.is_file():
+        return "off", f"TRENDING_DAGSTER_CONFIG names {config}, which is no file"
+    return "live", f"what {config} says, by TRENDING_DAGSTER_CONFIG"
 
 
 def _raw_documents(settings: Settings) -> tuple[str, str]:

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
         alert_urls: whom to tell of runs that fail and of sources that are late: URLs of Apprise, separated by commas or
             spaces, such as Slack's, Discord's or ``mailtos://`` for e-mail. They hold secrets; nobody is told where
             it is not set.
+        dagster_config: a ``dagster.yaml`` that the Dagster home takes, such as ``infra/dagster/dagster.yaml`` for
+            PostgreSQL; SQLite under the home where it is not set.
         contact: an e-mail address or a URL under which the sites that are asked reach whoever runs this.
     """
 
@@ -65,12 +67,18 @@ class Settings(BaseSettings):
     bert_checkpoint: Path | None = None
     tracking: Literal["auto", "off"] = "auto"
     alert_urls: str | None = Field(default=None, repr=False)
+    dagster_config: Path | None = None
     contact: str | None = None
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("dagster_config")
+    @classmethod
+    def _absolute_where_set(cls, config: Path | None) -> Path | None:
+        return config.expanduser().absolute() if config else None
 
     @field_validator("registry")
     @classmethod

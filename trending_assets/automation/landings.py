@@ -76,7 +76,8 @@ def newest_storage_id(instance: dg.DagsterInstance, asset: str) -> int:
     return records[0].storage_id if records and succeeded else 0
 
 
-def newest_by_partition(instance: dg.DagsterInstance, asset: str) -> dict[str, int]:
+def newest_by_partition(instance: dg.DagsterInstance, asset: str | dg.AssetKey) -> dict[str, int]:
     """Day → storage id of its newest materialisation."""
-    found = instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION)
+    key = dg.AssetKey(asset) if isinstance(asset, str) else asset
+    found = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
     return dict(found)

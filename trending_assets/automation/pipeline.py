@@ -1,18 +1,21 @@
 """The pipeline from this process: backfills and retraining, on the instance that the UI shows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 
 from trending_assets.automation import jobs
+from trending_assets.automation.backfills import FAILED_DAYS, Outcome, Part, carry_out, parts
 from trending_assets.automation.cursors import ranges, take
 from trending_assets.automation.landings import landings, newest_by_partition
-from trending_assets.automation.plan import is_stale, stale_days
+from trending_assets.automation.plan import daily_assets, is_stale, stale_assets, stale_days
 from trending_assets.automation.running import Progress, run_job
 from trending_assets.domain.genres.models import FLOOR, MODEL_NAMES, UnknownModelNameError
+from trending_assets.ingest.live import LiveDocuments
 from trending_assets.ingest.sample import DAYS
 from trending_assets.ingest.source import Source
 from trending_assets.partitions import days_between
@@ -85,6 +88,63 @@ class Pipeline:
             UnknownGroupError: there is nothing to compute in a group of that name.
             RunFailedError: a step or a blocking check failed.
         """
+        chosen = self._of_group(group)
+        partitioned = any(spec.partitions_def for spec in chosen)
+        keys = [spec.key for spec in chosen]
+        return self.run(self.definitions.resolve_implicit_global_asset_job_def(), days if partitioned else (), keys)
+
+    def backfill_missing(self, days: Sequence[str], group: str | None, say: Callable[[str], None]) -> Outcome:
+        """Computes what days lack: in one run where all lack the same, and around the days that fail.
+
+        Args:
+            days: partitions without gaps.
+            group: a group of assets; everything from raw documents to online features and drift where None.
+            say: told of how far it has come, and of what is tried where a run has failed.
+
+        Returns:
+            What became of it; a run that failed over one day says so in its tag ``trending/failed_partitions``.
+
+        Raises:
+            UnknownGroupError: there is nothing to compute in a group of that name.
+            RunFailedError: what has no days failed.
+        """
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+
+        def run(part: Part) -> str:
+            return self.run(job, part.days, sorted(part.assets))
+
+        def failed(run_id: str, day: str) -> None:
+            self.instance.add_run_tags(run_id, {FAILED_DAYS: day})
+
+        return carry_out(self.missing(days, group), run, failed, say)
+
+    def missing(self, days: Sequence[str], group: str | None) -> list[Part]:
+        """What days lack, as the runs that compute it; none where everything is there.
+
+        Raises:
+            UnknownGroupError: there is nothing to compute in a group of that name.
+        """
+        chosen = self._of_group(group)
+        keys = {spec.key for spec in chosen}
+        lake = Lake(Home(self.folder).lake)
+        assets = daily_assets(self.definitions, keys)
+        stale = stale_assets(assets, self.instance, lake, days, self._changed_sources(keys, days))
+        whole = [spec for spec in chosen if spec.partitions_def is None]
+
+        def follows(daily: Collection[dg.AssetKey]) -> set[dg.AssetKey]:
+            found = set(daily)
+            for _ in whole:
+                found |= {spec.key for spec in whole if any(dep.asset_key in found for dep in spec.deps)}
+            return found - set(daily)
+
+        found = parts(stale, days, follows, _MOST_DAYS)
+        # Of what belongs to no day only what is older than what it reads.
+        left = {s.key for s in whole if is_stale(s, self.instance, {d.asset_key for d in s.deps} & keys)}
+        left -= {key for part in found for key in part.assets}
+        return [*found, Part((), frozenset(left | follows(left)))] if left else found
+
+    def _of_group(self, group: str | None) -> list[dg.AssetSpec]:
+        """The assets that a backfill of a group computes."""
         daily = self._daily_keys()
         specs = self.definitions.resolve_all_asset_specs()
         if group is None:
@@ -98,9 +158,27 @@ class Pipeline:
             raise UnknownGroupError(
                 f"nothing can be computed in a group {group!r}: there are {', '.join(self.groups())}"
             )
-        partitioned = any(spec.partitions_def for spec in chosen)
-        keys = [spec.key for spec in chosen]
-        return self.run(self.definitions.resolve_implicit_global_asset_job_def(), days if partitioned else (), keys)
+        return chosen
+
+    def _changed_sources(self, keys: Collection[dg.AssetKey], days: Sequence[str]) -> dict[dg.AssetKey, set[str]]:
+        """Raw asset → the days whose documents were taken from something else than the source has now."""
+        changed = {}
+        for key in keys:
+            if key.path[0] != "raw":
+                continue
+            documents = (self.definitions.resources or {})[key.path[-1]]
+            code = self.definitions.resolve_assets_def(key).code_versions_by_key[key] or ""
+            version = "" if isinstance(documents, LiveDocuments) else code
+            wanted = {day: fingerprint(version, {"documents": documents.version(day)}) for day in days}
+            changed[key] = {day for day in days if self._origin(key.path[-1], day) != wanted[day]}
+        return changed
+
+    def _origin(self, source: str, day: str) -> str | None:
+        try:
+            return self.raw.origin(source, day)
+        except (OSError, pa.ArrowInvalid):
+            # The run over the day says what is wrong with it.
+            return None
 
     def ingest(self, source: Source, days: Sequence[str], url: str | None = None) -> str:
         """Lands days of one source, whether it is switched on or not: in one run, or one for each 500 days.

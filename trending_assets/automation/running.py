@@ -40,24 +40,38 @@ Progress = Callable[[str, str, float], None]
 
 
 class RunFailedError(RuntimeError):
-    """A run failed; the message says which step, why, and where its log is."""
+    """A run failed; the message says which step, why, and where its log is.
+
+    Attributes:
+        run_id: the run.
+    """
+
+    def __init__(self, message: str, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
 
-def prepare_dagster_home(home: Home) -> Path:
-    """The Dagster home of a home, with its settings and its workspace written."""
+def prepare_dagster_home(home: Home, config: Path | None = None) -> Path:
+    """The Dagster home of a home, with its settings and its workspace written.
+
+    Args:
+        home: the home.
+        config: a ``dagster.yaml`` to take; SQLite under the home where None.
+    """
     storage = {"module": BatchSqliteStorage.__module__, "class": BatchSqliteStorage.__name__}
     stored = {"storage": {"custom": storage | {"config": {"base_dir": str(home.dagster)}}}}
-    for name, settings in (("dagster.yaml", INSTANCE_SETTINGS | stored), ("workspace.yaml", WORKSPACE)):
-        content, target = yaml.safe_dump(settings).encode(), home.dagster / name
+    settings = config.read_bytes() if config else yaml.safe_dump(INSTANCE_SETTINGS | stored).encode()
+    for name, content in (("dagster.yaml", settings), ("workspace.yaml", yaml.safe_dump(WORKSPACE).encode())):
+        target = home.dagster / name
         if not target.is_file() or target.read_bytes() != content:
             write_bytes(target, content, home.folder / ".staging")
     return home.dagster
 
 
 @contextlib.contextmanager
-def open_instance(home: Home) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance of a home."""
-    folder = prepare_dagster_home(home)
+def open_instance(home: Home, config: Path | None = None) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of a home, with the settings of :func:`prepare_dagster_home`."""
+    folder = prepare_dagster_home(home, config)
     os.environ |= BATCHES
     # Dagster makes its databases when they are first opened; two processes that do so at once break each other's.
     with exclusively(folder / "opening.lock"):
@@ -111,7 +125,7 @@ def run_job(
             raise_on_error=False,
         )
     if not result.success:
-        raise RunFailedError(f"{_reason(result)} (run {run_id}, log {log})")
+        raise RunFailedError(f"{_reason(result)} (run {run_id}, log {log})", run_id)
     return run_id
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -34,9 +35,20 @@ def write_days(
     """
     version = code_version_of(context, table)
     for day in sorted(context.partition_keys):
-        write = lake.update(table, lambda day=day: build(day), version=version, inputs=inputs(day), day=day)  # type: ignore[misc]
-        extra = dict(describe(day)) if describe else {}
-        context.add_asset_metadata(write_metadata(write, lake) | extra, partition_key=day)
+        with naming(table, day):
+            write = lake.update(table, lambda day=day: build(day), version=version, inputs=inputs(day), day=day)  # type: ignore[misc]
+            extra = dict(describe(day)) if describe else {}
+            context.add_asset_metadata(write_metadata(write, lake) | extra, partition_key=day)
+
+
+@contextmanager
+def naming(table: str, day: str) -> Iterator[None]:
+    """Names the day of the table in what is raised within: a run of many days has to say which of them is bad."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"{table} of {day}")
+        raise
 
 
 def write_rows(context: dg.AssetExecutionContext, lake: Lake, table: str, rows: pa.Table, day: str) -> Write:

@@ -276,7 +276,7 @@ class ModelRegistry:
         self._update_aliases(promoted)
 
     def promote_by_hand(self, ref: ModelRef) -> None:
-        """Promotes a version because a person said so, and keeps that as a decision.
+        """Promotes a version because a person said so, and keeps that as a decision; nothing where it is champion.
 
         Raises:
             UnknownModelError: it is not registered.
@@ -284,8 +284,13 @@ class ModelRegistry:
         """
         self.verified(ref)
         before = self.aliases().get("champion")
+        if before == ref:
+            return
+        # The record comes first: who is killed in between and asks again finds it, and completes it.
+        decision = self._by_hand(ref, before, "promoted by a person", None)
+        if not any(decision.items() <= last.items() for last in self.decisions()[-1:]):
+            self.record_decision(decision)
         self.promote(ref)
-        self._record_by_hand(ref, before, "promoted by a person", None)
 
     def roll_back_by_hand(self, run_id: str | None = None) -> ModelRef:
         """Rolls back because a person said so, and keeps that as a decision; returns the champion from now on.
@@ -298,20 +303,18 @@ class ModelRegistry:
         """
         before = self.aliases().get("champion")
         champion = self.rollback()
-        self._record_by_hand(champion, before, "rolled back by a person", run_id)
+        self.record_decision(self._by_hand(champion, before, "rolled back by a person", run_id))
         return champion
 
-    def _record_by_hand(self, ref: ModelRef, before: ModelRef | None, reason: str, run_id: str | None) -> None:
-        self.record_decision(
-            {
-                "candidate": str(ref),
-                "champion_before": str(before) if before else None,
-                "promoted": True,
-                "reasons": [reason],
-                "numbers": {},
-                "run_id": run_id,
-            }
-        )
+    def _by_hand(self, ref: ModelRef, before: ModelRef | None, reason: str, run_id: str | None) -> dict[str, Any]:
+        return {
+            "candidate": str(ref),
+            "champion_before": str(before) if before else None,
+            "promoted": True,
+            "reasons": [reason],
+            "numbers": {},
+            "run_id": run_id,
+        }
 
     def rollback(self) -> ModelRef:
         """Swaps the champion and the previous one.

@@ -6,10 +6,10 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from trending_assets.automation.plan import is_stale, stale_days
+from trending_assets.automation.plan import DailyAsset, is_stale, stale_assets, stale_days
 from trending_assets.partitions import DAILY
 from trending_assets.storage.lake import Lake
-from trending_assets_tests.automation.world import DAYS
+from trending_assets_tests.automation.world import DAYS, asset, land_in_a_run
 
 _WANTED = DAYS[:4]
 _VERSION = "dagster/code_version"
@@ -121,3 +121,87 @@ def test_an_asset_without_inputs_is_stale_only_where_it_or_its_code_is_new(insta
     assert is_stale(_MODEL, instance, [])
     _report(instance, "model")
     assert not is_stale(_MODEL, instance, [])
+
+
+_SOURCE, _TITLES, _ACTIVITY = (dg.AssetKey(name) for name in ("source", "titles", "activity"))
+# What is computed of a day reads that day; activity reads the day before it too.
+_GRAPH = [
+    DailyAsset(_daily("source"), {}, frozenset({_SOURCE})),
+    DailyAsset(_daily("titles"), {_SOURCE: 0}, frozenset({_TITLES})),
+    DailyAsset(_daily("activity"), {_TITLES: 1}, frozenset({_ACTIVITY})),
+]
+
+
+def _lacking(
+    instance: dg.DagsterInstance, lake: Lake, changed: dict[dg.AssetKey, list[str]] | None = None
+) -> dict[str, set[dg.AssetKey]]:
+    return stale_assets(_GRAPH, instance, lake, _WANTED, changed or {})
+
+
+def _compute_all(instance: dg.DagsterInstance, lake: Lake, days: list[str]) -> None:
+    for key in ("source", "titles", "activity"):
+        _compute(instance, lake, key, days)
+
+
+def test_a_new_home_lacks_every_asset_of_every_day(instance: dg.DagsterInstance, lake: Lake) -> None:
+    assert _lacking(instance, lake) == {day: {_SOURCE, _TITLES, _ACTIVITY} for day in _WANTED}
+
+
+def test_where_all_is_there_nothing_is_lacking(instance: dg.DagsterInstance, lake: Lake) -> None:
+    _compute_all(instance, lake, _WANTED)
+    assert _lacking(instance, lake) == {}
+
+
+def test_what_is_made_of_a_stale_asset_is_stale_too_and_what_it_is_made_of_is_not(
+    instance: dg.DagsterInstance, lake: Lake
+) -> None:
+    _compute_all(instance, lake, _WANTED)
+    lake.path("titles", _WANTED[1]).unlink()
+    assert _lacking(instance, lake) == {_WANTED[1]: {_TITLES, _ACTIVITY}, _WANTED[2]: {_ACTIVITY}}
+
+
+def test_a_day_that_came_late_makes_stale_what_looks_back_on_it(instance: dg.DagsterInstance, lake: Lake) -> None:
+    _compute_all(instance, lake, [_WANTED[0], _WANTED[2], _WANTED[3]])
+    _compute_all(instance, lake, [_WANTED[1]])
+    assert _lacking(instance, lake) == {_WANTED[2]: {_ACTIVITY}}
+    _compute(instance, lake, "activity", [_WANTED[2]])
+    assert _lacking(instance, lake) == {}
+
+
+def test_days_that_the_source_has_otherwise_now_are_stale(instance: dg.DagsterInstance, lake: Lake) -> None:
+    _compute_all(instance, lake, _WANTED)
+    assert _lacking(instance, lake, {_SOURCE: [_WANTED[3]]}) == {_WANTED[3]: {_SOURCE, _TITLES, _ACTIVITY}}
+
+
+def test_assets_that_one_step_computes_are_stale_together(instance: dg.DagsterInstance, lake: Lake) -> None:
+    _compute_all(instance, lake, _WANTED)
+    lake.path("activity", _WANTED[0]).unlink()
+    both = frozenset({_TITLES, _ACTIVITY})
+    graph = [_GRAPH[0], *(DailyAsset(asset.spec, asset.reads, both) for asset in _GRAPH[1:])]
+    assert stale_assets(graph, instance, lake, _WANTED[:1], {}) == {_WANTED[0]: set(both)}
+
+
+def test_a_day_out_of_a_run_in_which_a_blocking_check_failed_is_stale(instance: dg.DagsterInstance, lake: Lake) -> None:
+    made = [asset("titles", passed=day != _WANTED[1], code_version="1") for day in _WANTED[:2]]
+    for each, day in zip(made, _WANTED[:2], strict=True):
+        land_in_a_run(instance, each, day)
+    titles = DailyAsset(_daily("titles"), {}, frozenset({_TITLES}))
+    assert stale_assets([titles], instance, lake, _WANTED[:2], {}) == {_WANTED[1]: {_TITLES}}
+
+
+def test_a_day_out_of_a_run_that_was_killed_before_a_check_of_it_is_stale(
+    instance: dg.DagsterInstance, lake: Lake
+) -> None:
+    @dg.asset(name="titles", partitions_def=DAILY, code_version="1")
+    def titles() -> None:
+        """Lands."""
+
+    @dg.asset_check(asset="titles", blocking=True)
+    def check() -> dg.AssetCheckResult:
+        raise KeyboardInterrupt
+
+    graph = [DailyAsset(_daily("titles"), {}, frozenset({_TITLES}))]
+    with pytest.raises((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)):
+        dg.materialize([titles, check], instance=instance, partition_key=_WANTED[0])
+    assert instance.get_materialized_partitions(_TITLES) == {_WANTED[0]}
+    assert stale_assets(graph, instance, lake, _WANTED[:1], {}) == {_WANTED[0]: {_TITLES}}

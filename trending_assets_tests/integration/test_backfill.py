@@ -58,10 +58,15 @@ def test_a_group_alone_can_be_computed_again(day_by_day: SmallHome) -> None:
 
 def test_a_backfill_from_the_command_line_is_a_run_that_the_ui_shows(day_by_day: SmallHome) -> None:
     before = _daily(day_by_day)
-    command = [sys.executable, "-m", "trending_assets", "backfill", "--from", HISTORY[0], "--to", HISTORY[1]]
+    command = [sys.executable, "-m", "trending_assets", "backfill", "--from", HISTORY[0], "--to", HISTORY[1], "--again"]
     environment = os.environ | {"TRENDING_HOME": str(day_by_day.folder), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [*command, "--select", "monitoring"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [*command, "--select", "monitoring"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "done    feature_drift" in done.stdout

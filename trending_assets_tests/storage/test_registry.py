@@ -249,6 +249,20 @@ def test_a_rollback_goes_back_and_forth(registry: ModelRegistry) -> None:
     assert registry.aliases() == {"champion": _B, "previous": _A}
 
 
+def test_a_promotion_by_hand_that_was_cut_off_after_its_record_is_completed_and_recorded_once(
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as cut:
+        cut.setattr(registry, "promote", lambda ref: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            registry.promote_by_hand(_A)
+    assert registry.aliases() == {}
+    for _ in range(2):
+        registry.promote_by_hand(_A)
+        assert registry.aliases() == {"champion": _A}
+        assert [(d["candidate"], d["champion_before"]) for d in registry.decisions()] == [(str(_A), None)]
+
+
 @pytest.mark.parametrize("change", ["promote", "challenge", "promote_by_hand"])
 def test_only_a_registered_version_gets_an_alias(registry: ModelRegistry, change: str) -> None:
     _register(registry, _A)

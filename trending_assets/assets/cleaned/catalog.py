@@ -9,6 +9,7 @@ import pyarrow as pa
 from trending_assets.domain.catalog.records import CATALOG
 from trending_assets.resources.daily import OWNER, code_version_of, record_schema, write_metadata
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import DUCKDB
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
 
@@ -128,6 +129,7 @@ order by title_id
     group_name="cleaned",
     owners=[OWNER],
     kinds={"duckdb", "parquet"},
+    pool=DUCKDB,
     description="Every title as it stands at the newest landed day, with its sources, aliases and review counts.",
     metadata=record_schema(CATALOG),
 )

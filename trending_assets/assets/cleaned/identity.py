@@ -12,7 +12,7 @@ from trending_assets.domain.catalog.identity import RESERVED, KnownTitles, alias
 from trending_assets.domain.catalog.records import IDENTITY
 from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
-from trending_assets.resources.daily import OWNER, record_schema, write_metadata, write_rows
+from trending_assets.resources.daily import OWNER, naming, record_schema, write_metadata, write_rows
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
@@ -41,17 +41,18 @@ def title_identity(sources: Sequence[Source]) -> dg.AssetsDefinition:
         lake, days = home.lake, sorted(context.partition_keys)
         matches, before = UndoneMatches(lake), None
         for day in days:
-            undone = matches.until(day)
-            if undone != before:
-                # What was learned of a match that is undone from here on has to be forgotten.
-                known, before = KnownTitles(_earlier(lake, day), undone), undone
-            parted = _parted(lake, matches, day)
-            landed = [lake.read(table, day, _READ) for table in parsed if lake.exists(table, day)]
-            rows = resolve((row for table in landed for row in table.to_pylist()), known, parted)
-            # What a day's records are depends on every earlier day.
-            write = write_rows(context, lake, _TABLE, pa.Table.from_pylist(rows, schema=IDENTITY.schema), day)
-            methods = {"methods": dict(Counter(row["method"] for row in rows))}
-            context.add_asset_metadata(write_metadata(write, lake) | methods, partition_key=day)
+            with naming(_TABLE, day):
+                undone = matches.until(day)
+                if undone != before:
+                    # What was learned of a match that is undone from here on has to be forgotten.
+                    known, before = KnownTitles(_earlier(lake, day), undone), undone
+                parted = _parted(lake, matches, day)
+                landed = [lake.read(table, day, _READ) for table in parsed if lake.exists(table, day)]
+                rows = resolve((row for table in landed for row in table.to_pylist()), known, parted)
+                # What a day's records are depends on every earlier day.
+                write = write_rows(context, lake, _TABLE, pa.Table.from_pylist(rows, schema=IDENTITY.schema), day)
+                methods = {"methods": dict(Counter(row["method"] for row in rows))}
+                context.add_asset_metadata(write_metadata(write, lake) | methods, partition_key=day)
 
     return identity
 

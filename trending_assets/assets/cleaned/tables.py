@@ -22,6 +22,7 @@ from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import DUCKDB
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
 
@@ -66,6 +67,7 @@ def cleaned_tables(sources: Iterable[Source]) -> dg.AssetsDefinition:
     @dbt_assets(
         manifest=json.loads(MANIFEST.read_text()),
         name="cleaned_tables",
+        pool=DUCKDB,
         partitions_def=DAILY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         dagster_dbt_translator=_Translator(sources),

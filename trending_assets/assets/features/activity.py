@@ -10,8 +10,9 @@ from trending_assets.domain.catalog.records import TIMESTAMP
 from trending_assets.domain.trend.activity import WEIGHTS, WINDOWS, activity, window_start
 from trending_assets.domain.trend.score import HISTORY_DAYS
 from trending_assets.partitions import DAILY
-from trending_assets.resources.daily import OWNER, column_schema, write_metadata, write_rows
+from trending_assets.resources.daily import OWNER, column_schema, naming, write_metadata, write_rows
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import DUCKDB
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
 
@@ -97,6 +98,7 @@ from described where day <= $day group by title_id
     group_name="features",
     owners=[OWNER],
     kinds={"python", "duckdb", "parquet"},
+    pool=DUCKDB,
     description=(
         "How much titles are talked of by each signal, and the trend score that comes of it; titles of which nothing "
         f"was said for four weeks have no row. Weights: {', '.join(f'{name} {w:g}' for name, w in WEIGHTS.items())}."
@@ -110,7 +112,8 @@ def title_activity(context: dg.AssetExecutionContext, home: HomeResource) -> Non
         _load(connection, lake, days)
         for day in days:
             # What a day's rows are depends on half a year of days, and on what was known of titles by then.
-            write = write_rows(context, lake, "title_activity", _rows(connection, date.fromisoformat(day)), day)
+            with naming("title_activity", day):
+                write = write_rows(context, lake, "title_activity", _rows(connection, date.fromisoformat(day)), day)
             context.add_asset_metadata(write_metadata(write, lake), partition_key=day)
 
 

@@ -7,12 +7,12 @@ from trending_assets.domain.catalog.records import TIMESTAMP
 from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, column_schema
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import FEAST_REGISTRY
 from trending_assets.resources.versions import code_version
 
 FEATURE_TABLES = ("title_text", "title_embedding", "title_tfidf", "title_masked", "title_activity")
 # What is only learned from and judged by is not asked for online.
 ONLINE_TABLES = ("title_text", "title_embedding", "title_tfidf", "title_activity")
-POOL = "feast_registry"
 _REGISTERED = pa.schema([pa.field("name", pa.string(), False), pa.field("type", pa.string(), False)])
 _ONLINE = pa.schema(
     [
@@ -33,7 +33,7 @@ _ONLINE = pa.schema(
     group_name="features",
     owners=[OWNER],
     kinds={"feast"},
-    pool=POOL,
+    pool=FEAST_REGISTRY,
     description="Entities, feature views and feature services, registered with Feast.",
     metadata=column_schema(_REGISTERED),
 )
@@ -65,7 +65,7 @@ def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
     group_name="features",
     owners=[OWNER],
     kinds={"feast"},
-    pool=POOL,
+    pool=FEAST_REGISTRY,
     description=(
         "The newest value of every feature, where the API reads it. A run writes its own days, in any order: a row "
         "never takes the place of one with a newer event time, nor of one as old that was created later."

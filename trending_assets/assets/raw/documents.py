@@ -9,7 +9,7 @@ from trending_assets.ingest.documents import Document, DocumentSource, documents
 from trending_assets.ingest.live import LiveDocuments
 from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
-from trending_assets.resources.daily import OWNER, code_version_of, record_schema, rows_metadata
+from trending_assets.resources.daily import OWNER, code_version_of, naming, record_schema, rows_metadata
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.sources import VISITED_URL
 from trending_assets.resources.versions import code_version
@@ -54,17 +54,18 @@ def _raw(source: Source) -> dg.AssetsDefinition:
             return documents.documents(day)
 
         for day in sorted(context.partition_keys):
-            origin = fingerprint(version, {"documents": f"with {url}" if url else documents.version(day)})
-            if store.origin(source.name, day) == origin:
-                held = store.read(source.name, day)
-                digest = store.sha256(source.name, day)
-                write = Write(f"raw/{source.name}", day, held.num_rows, digest, skipped=True)
-            else:
-                kept = [document for document in fetch(day) if document.sha256 not in erased]
-                write = store.write(source.name, day, held := documents_table(kept), origin)
-            said = documents.landed(day)
-            if isinstance(store, LakeRawStore):
-                said |= {"path": dg.MetadataValue.path(str(home.lake.path(write.table, day)))}
-            context.add_asset_metadata(rows_metadata(write, held) | said, partition_key=day)
+            with naming(f"raw/{source.name}", day):
+                origin = fingerprint(version, {"documents": f"with {url}" if url else documents.version(day)})
+                if store.origin(source.name, day) == origin:
+                    held = store.read(source.name, day)
+                    digest = store.sha256(source.name, day)
+                    write = Write(f"raw/{source.name}", day, held.num_rows, digest, skipped=True)
+                else:
+                    kept = [document for document in fetch(day) if document.sha256 not in erased]
+                    write = store.write(source.name, day, held := documents_table(kept), origin)
+                said = documents.landed(day)
+                if isinstance(store, LakeRawStore):
+                    said |= {"path": dg.MetadataValue.path(str(home.lake.path(write.table, day)))}
+                context.add_asset_metadata(rows_metadata(write, held) | said, partition_key=day)
 
     return raw

@@ -11,6 +11,7 @@ from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
 from trending_assets.domain.genres.datasets import splits
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import FEAST_REGISTRY
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake
 
@@ -73,6 +74,7 @@ _SCHEMA = pa.schema(
     group_name="training",
     owners=[OWNER],
     kinds={"feast", "parquet"},
+    pool=FEAST_REGISTRY,
     description=(
         "Every labelled title with its features as they were known when it arrived, and its split: "
         "train, validation, test, or excluded with the reason."
