@@ -1,6 +1,7 @@
 """The command line: everything that the UI does, and the servers. A fault is one line and a non-zero exit."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -78,6 +79,10 @@ def _progress(step: str, state: str, seconds: float) -> None:
         console.print(f"  done    {step} [dim]{seconds:.1f} s[/dim]")
     else:
         console.print(f"  {state} {step}", style="red")
+
+
+def _unseen(step: str, state: str, seconds: float) -> None:
+    """Progress that is shown to nobody: a simulation tells of days, not of their hundreds of steps."""
 
 
 def _place(settings: "Settings") -> dict[str, str]:
@@ -303,6 +308,40 @@ def train(
     with _pipeline(settings) as pipeline:
         pipeline.train(name)
         say_scores(pipeline.folder, _registry(settings), console)
+
+
+@app.command()
+def simulate(
+    data: Annotated[
+        Path, typer.Option(envvar="TRENDING_BENCH_DATA", help="Folder of the catalogues and ratings to replay.")
+    ],
+    days: Annotated[int, typer.Option(min=12, help="How many days; each is a week of the data.")] = 60,
+) -> None:
+    """Replays dated catalogues on an empty home, with a surge, a drift and a spoilt catalogue among them."""
+    # Set before the definitions are built, unless the caller says otherwise: only a whole catalogue is worth a
+    # retraining, the quick models show what the gate does, and a simulated day has no quiet seconds.
+    os.environ.setdefault("TRENDING_RETRAIN_MODELS", "genre_keyword,genre_logreg")
+    os.environ.setdefault("TRENDING_RETRAIN_NEW_TITLES", "3000")
+    os.environ.setdefault("TRENDING_RETRAIN_QUIET_SECONDS", "0")
+    settings = _settings()
+    from trending_assets.simulation.replay import replay
+    from trending_assets.simulation.script import Data, Plan
+    from trending_assets.simulation.timeline import Timeline
+    from trending_assets.storage.home import Home
+
+    plan, replayed = Plan.of(days), Data.read(data)
+    watched = replayed.imdb_id(replayed.most_rated(days))
+    home = Home(settings.home)
+    timeline = Timeline(home, _registry(settings), watched)
+    with _pipeline(settings) as pipeline:
+        quiet = dataclasses.replace(pipeline, progress=_unseen)
+        for simulated in replay(quiet, replayed, plan):
+            row = timeline.add(simulated)
+            console.print(f"{row.day}  {row.titles:5} titles  {row.events:5.0f} events")
+            for line in row.told():
+                console.print(f"            {line}", markup=False)
+    for path in timeline.save(home.reports / "simulation"):
+        console.print(f"timeline: {path}")
 
 
 @app.command()
