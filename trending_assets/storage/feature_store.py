@@ -207,6 +207,8 @@ def _redis_connection(url: str) -> str:
         "db": int(database or 0),
         "socket_timeout": _SECONDS,
         "socket_connect_timeout": _SECONDS,
+        # To try again by itself takes the client ten seconds, in which a request waits. It connects anew all the same.
+        "retry": None,
     }
     options |= {
         name: unquote(value) for name, value in (("username", parts.username), ("password", parts.password)) if value

@@ -155,8 +155,8 @@ class Lake:
             MissingPartitionError: it has not landed.
         """
         with self._open(table, day) as file:
-            # Without a buffer, a whole column of a row group is held in memory.
-            yield pq.ParquetFile(file, buffer_size=_READ_BUFFER)
+            # Both, or whole row groups are held in memory.
+            yield pq.ParquetFile(file, buffer_size=_READ_BUFFER, pre_buffer=False)
 
     def read_days(self, table: str, days: Iterable[str], columns: Sequence[str] | None = None) -> pa.Table:
         """Several days as one table, in the order of the days.

@@ -68,7 +68,7 @@ return written
 class RedisWriter:
     """Writes through one client; close it, or use it as a context."""
 
-    batch_rows = 2000
+    batch_rows = 500
 
     def __init__(self, client: "Redis", project: str) -> None:
         """Nothing is asked of the server until something is written."""

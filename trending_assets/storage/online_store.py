@@ -6,6 +6,7 @@ order and by several writers at a time. Stock Feast reads what is written here, 
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def open_writer(config: "RepoConfig") -> AbstractContextManager[OnlineWriter]:
 def write_days(writer: OnlineWriter, lake: Lake, layout: Layout, days: Sequence[str]) -> Written:
     """Writes the newest row of each entity in the given days, where the store holds no newer one.
 
-    Memory holds a batch of values, and the keys and times of a hundred days.
+    Memory holds two batches of values, and the keys and times of a hundred days.
 
     Args:
         writer: the store.
@@ -90,15 +91,20 @@ def write_days(writer: OnlineWriter, lake: Lake, layout: Layout, days: Sequence[
         UnsupportedFeatureViewError: a row has no key or no time.
     """
     rows = written = 0
-    for batch in newest_rows(lake, layout, days, writer.batch_rows):
-        rows += len(batch)
-        try:
-            written += writer.write(batch)
-        except _failures() as error:
-            raise OnlineStoreUnavailableError(
-                f"the online store failed after {written} rows of {layout.view} ({type(error).__name__}: {error}); "
-                "what it holds is whole, and to run the same days again completes them"
-            ) from error
+    batches = newest_rows(lake, layout, days, writer.batch_rows)
+    # The next batch is read and encoded while the store is busy with one.
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = reader.submit(next, batches, None)
+            rows += len(batch)
+            try:
+                written += writer.write(batch)
+            except _failures() as error:
+                raise OnlineStoreUnavailableError(
+                    f"the online store failed after {written} rows of {layout.view} ({type(error).__name__}: {error}); "
+                    "what it holds is whole, and to run the same days again completes them"
+                ) from error
     return Written(rows, written)
 
 

@@ -14,12 +14,13 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 
 TABLES = ("title_text", "title_embedding")
+ALL_TABLES = (*TABLES, "title_tfidf", "title_activity")
 PROCESSES, THREADS = 4, 5
 DAYS = [f"2025-06-{day:02}" for day in range(1, PROCESSES * THREADS + 1)]
 
 
 def fill(home: Path) -> None:
-    """Lands days of two feature tables: ``tt1`` has a row in each, and every day has a title of its own."""
+    """Lands days of the online feature tables: ``tt1`` has a row in each, and every day has a title of its own."""
     lake = Lake(Home(home).lake)
     for day in DAYS:
         noon = dt.datetime.fromisoformat(f"{day}T12:00:00+00:00")
@@ -37,7 +38,14 @@ def fill(home: Path) -> None:
         }
         vectors = pa.array([[float(day[-2:])] * 384] * 2, pa.list_(pa.float32()))
         lake.write("title_text", pa.table(keys | text), day=day)
+        tfidf = pa.array([[1.0] * 32] * 2, pa.list_(pa.float32()))
+        parts = ("score", "momentum_points", "volume_points")
+        activity = {"reviews_1d": [1, 2], "reviews_7d": [3, 4], "coverage": [1.0, 0.5]} | {
+            f"{part}_{window}": [50.0, 0.5] for part in parts for window in ("day", "week")
+        }
         lake.write("title_embedding", pa.table(keys | {"embedding": vectors}), day=day)
+        lake.write("title_tfidf", pa.table(keys | {"tfidf": tfidf, "tfidf_version": ["v", "v"]}), day=day)
+        lake.write("title_activity", pa.table(keys | activity), day=day)
 
 
 def write_at_once(home: Path, urls: FeastUrls) -> list[int]:

@@ -5,12 +5,15 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import psycopg
 import pytest
 
 from feature_repo.repository import NotAppliedError, apply, materialize
 from serving.features import open_features, store_signature
+from trending_assets.definitions import build_defs
 from trending_assets.doctor import examine
+from trending_assets.resources.home import HomeResource
 from trending_assets.settings import Settings
 from trending_assets.storage.feature_store import (
     FeastRegistryUnavailableError,
@@ -101,6 +104,52 @@ def test_the_api_sees_that_something_was_applied_or_written(written: tuple[Path,
     days = dict.fromkeys(TABLES, DAYS[:2])
     assert set(materialize(home, days, urls).values()) == {Written(3, 2)}
     assert store_signature(Home(home).feast, urls) != before
+
+
+def _online(home: HomeResource, days: list[str]) -> dg.ExecuteInProcessResult:
+    """A run of the two assets over days."""
+    definitions = build_defs({"home": home})
+    assets = [definitions.get_assets_def(name) for name in ("feast_registry", "online_store")]
+    tags = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[-1]}
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize(assets, instance=instance, resources={"home": home}, tags=tags, raise_on_error=False)
+
+
+def test_a_run_writes_its_own_days_to_the_servers_of_the_environment(
+    servers: FeastUrls, valkey: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path)
+    urls = FeastUrls(servers.online_store.replace("/0", "/5"), servers.registry)
+    monkeypatch.setenv("TRENDING_HOME", str(tmp_path))
+    monkeypatch.setenv("TRENDING_ONLINE_STORE", urls.online_store)
+    monkeypatch.setenv("TRENDING_FEAST_REGISTRY", urls.registry)
+    home = build_defs().resources["home"]
+    assert isinstance(home, HomeResource)
+    # What people are shown of a resource names the variables.
+    assert valkey.password not in str(home)
+
+    for days, newest in ((DAYS[4:6], DAYS[5]), (DAYS[:2], DAYS[5]), (DAYS[10:11], DAYS[10])):
+        done = _online(home, days)
+        assert done.success
+        assert not any(valkey.password in str(event) for event in done.all_events)
+        written = done.asset_materializations_for_node("online_store")[0].metadata["title_activity written by the run"]
+        assert written.value == f"{len(days) if days == DAYS[:2] else len(days) + 1} of {len(days) + 1}"
+        titles = ["tt1", f"tt-{days[0]}"]
+        answer = open_feature_store(tmp_path, urls).get_online_features(
+            ["title_text:text", "title_activity:score_week"], [{"title_id": title} for title in titles]
+        )
+        texts = [f"tt1 on {newest}", f"tt-{days[0]} on {days[0]}"]
+        assert answer.to_dict() == {"title_id": titles, "text": texts, "score_week": [50.0, 0.5]}
+
+
+def test_a_run_whose_online_store_is_down_fails_with_its_name(tmp_path: Path) -> None:
+    fill(tmp_path)
+    home = HomeResource(folder=str(tmp_path), online_store_url="redis://:hunter2@127.0.0.1:1/0")
+    done = _online(home, DAYS[:2])
+    assert not done.success
+    told = [str(event.event_specific_data) for event in done.all_events if event.is_failure]
+    assert any("OnlineStoreUnavailableError" in each for each in told)
+    assert not any("hunter2" in str(event) for event in done.all_events)
 
 
 def test_doctor_says_where_features_are_and_nothing_secret(
