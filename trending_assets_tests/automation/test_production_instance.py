@@ -13,7 +13,7 @@ from dagster._core.scheduler.instigation import TickStatus
 
 import feature_repo
 from trending_assets.automation.dead_runs import report_dead_runs
-from trending_assets.automation.running import open_instance, prepare_dagster_home
+from trending_assets.automation.running import DagsterConfigError, open_instance, prepare_dagster_home
 from trending_assets.resources.pools import DUCKDB
 from trending_assets.storage.home import Home
 from trending_assets_tests.automation.postgres import Postgres, postgres
@@ -82,6 +82,15 @@ def _statuses(instance: dg.DagsterInstance) -> list[dg.DagsterRunStatus]:
 def test_the_file_is_the_one_that_the_dagster_home_takes(tmp_path: Path) -> None:
     folder = prepare_dagster_home(Home(tmp_path), CONFIG)
     assert (folder / "dagster.yaml").read_bytes() == CONFIG.read_bytes()
+
+
+def test_variables_that_are_not_set_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Postgres(0, "").environment:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DAGSTER_PG_PORT", "5432")
+    named = "set DAGSTER_PG_DB, DAGSTER_PG_HOST, DAGSTER_PG_PASSWORD, DAGSTER_PG_USER"
+    with pytest.raises(DagsterConfigError, match=f"^{CONFIG}: {named}$"), open_instance(Home(tmp_path), CONFIG):
+        pass
 
 
 def test_it_says_what_is_kept_watched_and_tried_again(production: dg.DagsterInstance) -> None:
