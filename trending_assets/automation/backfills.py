@@ -147,7 +147,7 @@ def carry_out(
                 raise
             if len(part.days) > 1:
                 pieces = divided(part.days, _DAY.findall(str(error)))
-                say(f"failed: {error}")
+                say(f"failed: {' '.join(str(error).split())}")
                 say(f"  its {len(part.days)} days are computed in {len(pieces)} runs, to find which of them it is")
                 waiting = [Part(days, part.assets) for days in pieces] + waiting
                 continue
