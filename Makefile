@@ -4,13 +4,18 @@ PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
 
-.PHONY: demo test bench setup setup-dev lint lock manifest lineage cards clean
+.PHONY: demo test chaos bench setup setup-dev lint lock manifest lineage cards clean
 
 demo: setup
 	@$(BIN)/python -m trending_assets demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: setup-dev lint
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+# Sixty kills of the command line at random points, for about half an hour; CHAOS_SEED repeats those of a run, and
+# CHAOS_SHARE=0.1 makes a tenth of them.
+chaos: setup-dev
+	@$(BIN)/python -m pytest -m chaos -s trending_assets_tests/chaos
 
 # Each prints the project beside its peer; `make bench BENCH=cleaning` runs one. All of them take hours.
 BENCH ?= cleaning event_log identity history archives models trend materialize

@@ -16,6 +16,7 @@ from trending_assets.automation.running import RunFailedError
 FAILED_DAYS = "trending/failed_partitions"
 # What fails on so many days, with none in between that succeeds, is not the fault of a day.
 _MOST_IN_A_ROW = 3
+_MOST_NAMES = 4
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -92,6 +93,15 @@ def parts(
     return [Part(part.days, part.assets | frozenset(follows(part.assets))) for part in found]
 
 
+def described(part: Part) -> str:
+    """What is said of a part before it is run: its days, and its assets where they are few."""
+    names = sorted(key.to_user_string() for key in part.assets)
+    what = ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} assets"
+    if not part.days:
+        return what
+    return f"{part.days[0]}{f' to {part.days[-1]}' if len(part.days) > 1 else ''}: {what}"
+
+
 def divided(days: Sequence[str], named: Collection[str]) -> list[tuple[str, ...]]:
     """The days of a run that failed as ranges to run by themselves, in order.
 
@@ -137,7 +147,7 @@ def carry_out(
                 raise
             if len(part.days) > 1:
                 pieces = divided(part.days, _DAY.findall(str(error)))
-                say(f"failed: {error}")
+                say(f"failed: {' '.join(str(error).split())}")
                 say(f"  its {len(part.days)} days are computed in {len(pieces)} runs, to find which of them it is")
                 waiting = [Part(days, part.assets) for days in pieces] + waiting
                 continue

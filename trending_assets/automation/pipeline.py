@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from trending_assets.automation import jobs
-from trending_assets.automation.backfills import FAILED_DAYS, Outcome, Part, carry_out, parts
+from trending_assets.automation.backfills import FAILED_DAYS, Outcome, Part, carry_out, described, parts
 from trending_assets.automation.cursors import ranges, take
 from trending_assets.automation.landings import landings, newest_by_partition
 from trending_assets.automation.plan import daily_assets, is_stale, stale_assets, stale_days
@@ -116,7 +116,11 @@ class Pipeline:
         def failed(run_id: str, day: str) -> None:
             self.instance.add_run_tags(run_id, {FAILED_DAYS: day})
 
-        return carry_out(self.missing(days, group), run, failed, say)
+        wanted = self.missing(days, group)
+        if [part.days for part in wanted] != [tuple(days)]:
+            for part in wanted:
+                say(f"missing: {described(part)}")
+        return carry_out(wanted, run, failed, say)
 
     def missing(self, days: Sequence[str], group: str | None) -> list[Part]:
         """What days lack, as the runs that compute it; none where everything is there.
@@ -139,7 +143,7 @@ class Pipeline:
 
         found = parts(stale, days, follows, _MOST_DAYS)
         # Of what belongs to no day only what is older than what it reads.
-        left = {s.key for s in whole if is_stale(s, self.instance, {d.asset_key for d in s.deps} & keys)}
+        left = {spec.key for spec in whole if is_stale(spec, self.instance, self._inputs(spec))}
         left -= {key for part in found for key in part.assets}
         return [*found, Part((), frozenset(left | follows(left)))] if left else found
 
@@ -152,8 +156,9 @@ class Pipeline:
         else:
             executable = {s.key for s in specs if self.definitions.resolve_assets_def(s.key).is_executable}
             members = [spec for spec in specs if spec.group_name == group and spec.key in executable]
-            # Of the sources' own assets only those that are switched on.
-            chosen = [spec for spec in members if spec.key in daily] or members
+            # Of the sources' own assets only those that are switched on; what only people start is left to them.
+            computed = daily | self._keys_of(jobs.retrain.name)
+            chosen = [spec for spec in members if spec.key in computed] or members
         if not chosen:
             raise UnknownGroupError(
                 f"nothing can be computed in a group {group!r}: there are {', '.join(self.groups())}"
@@ -282,10 +287,14 @@ class Pipeline:
         """Whether an asset of the training is missing, was computed by other code, or is older than its inputs."""
         keys = self._keys_of(jobs.retrain.name)
         specs = [spec for spec in self.definitions.resolve_all_asset_specs() if spec.key in keys]
+        return any(is_stale(spec, self.instance, self._inputs(spec)) for spec in specs)
+
+    def _inputs(self, spec: dg.AssetSpec) -> set[dg.AssetKey]:
+        """What an asset is stale by, where it is newer."""
         trials = dg.AssetKey(jobs.TRIALS)
         # A search for parameters is needed by nobody, and counts once there has been one.
         never = set() if self.instance.get_latest_materialization_event(trials) else {trials}
-        return any(is_stale(s, self.instance, {dep.asset_key for dep in s.deps} - never) for s in specs)
+        return {dep.asset_key for dep in spec.deps} - never
 
     def run(
         self,

@@ -101,8 +101,8 @@ def _good_days(
     unchecked: dict[str, set[dg.AssetKey]],
 ) -> set[str]:
     """The days that are there, by this code, out of a run that checked the asset."""
-    in_lake = set(lake.days("/".join(spec.key.path)))
-    wanted = [newest[day] for day in days if day in newest and (not in_lake or day in in_lake)]
+    in_lake = _days_in_lake(spec, lake)
+    wanted = [newest[day] for day in days if day in newest and (in_lake is None or day in in_lake)]
     events = dg.AssetRecordsFilter(asset_key=spec.key, storage_ids=wanted)
     good = set()
     for record in instance.fetch_materializations(events, limit=len(wanted) + 1).records if wanted else ():
@@ -112,6 +112,14 @@ def _good_days(
         if checked and _tags(record).get(_CODE_VERSION) == spec.code_version and record.partition_key:
             good.add(record.partition_key)
     return good
+
+
+def _days_in_lake(spec: dg.AssetSpec, lake: Lake) -> set[str] | None:
+    """The days that the lake has of an asset; None for one that keeps nothing there."""
+    # Raw documents may lie elsewhere; whoever asks for a plan knows of them.
+    if "parquet" not in spec.kinds or spec.key.path[0] == "raw":
+        return None
+    return set(lake.days("/".join(spec.key.path)))
 
 
 def _unchecked(instance: dg.DagsterInstance, run_id: str) -> set[dg.AssetKey]:
@@ -153,8 +161,7 @@ def stale_days(
     stale: set[str] = set()
     for spec in daily:
         landed = set(instance.get_materialized_partitions(spec.key))
-        table = "/".join(spec.key.path)
-        in_lake = set(lake.days(table))
+        in_lake = _days_in_lake(spec, lake)
         newest = instance.get_latest_storage_id_by_partition(spec.key, dg.DagsterEventType.ASSET_MATERIALIZATION)
         events = dg.AssetRecordsFilter(asset_key=spec.key, storage_ids=list(newest.values()))
         current = {
@@ -162,7 +169,11 @@ def stale_days(
             for record in instance.fetch_materializations(events, limit=len(newest) + 1).records
             if _tags(record).get(_CODE_VERSION) == spec.code_version
         }
-        stale |= {day for day in days if day not in landed or day not in current or (in_lake and day not in in_lake)}
+        stale |= {
+            day
+            for day in days
+            if day not in landed or day not in current or (in_lake is not None and day not in in_lake)
+        }
     return [day for day in days if day in stale]
 
 

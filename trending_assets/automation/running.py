@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ INSTANCE_SETTINGS: dict[str, Any] = {
 WORKSPACE: dict[str, Any] = {
     "load_from": [{"python_module": {"module_name": "trending_assets.definitions", "location_name": "trending_assets"}}]
 }
+_UNSET_VARIABLE = re.compile(r'environment variable "(\w+)" which is not set')
 _POLL_SECONDS = 0.25
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 _STEP_EVENTS = {
@@ -51,6 +53,10 @@ class RunFailedError(RuntimeError):
         self.run_id = run_id
 
 
+class DagsterConfigError(RuntimeError):
+    """A ``dagster.yaml`` cannot be used; the message says which, and what it lacks."""
+
+
 def prepare_dagster_home(home: Home, config: Path | None = None) -> Path:
     """The Dagster home of a home, with its settings and its workspace written.
 
@@ -70,12 +76,22 @@ def prepare_dagster_home(home: Home, config: Path | None = None) -> Path:
 
 @contextlib.contextmanager
 def open_instance(home: Home, config: Path | None = None) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance of a home, with the settings of :func:`prepare_dagster_home`."""
+    """Dagster's instance of a home, with the settings of :func:`prepare_dagster_home`.
+
+    Raises:
+        DagsterConfigError: the settings are wrong, or read a variable that is not set.
+    """
     folder = prepare_dagster_home(home, config)
     os.environ |= BATCHES
     # Dagster makes its databases when they are first opened; two processes that do so at once break each other's.
     with exclusively(folder / "opening.lock"):
-        opened = dg.DagsterInstance.from_config(str(folder))
+        try:
+            opened = dg.DagsterInstance.from_config(str(folder))
+        except dg.DagsterInvalidConfigError as error:
+            # Dagster's own message is a page of its internals.
+            unset = sorted(set(_UNSET_VARIABLE.findall(str(error))))
+            said = f"set {', '.join(unset)}" if unset else str(error)
+            raise DagsterConfigError(f"{config or folder / 'dagster.yaml'}: {said}") from error
     with opened as instance:
         yield instance
 

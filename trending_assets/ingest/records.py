@@ -198,7 +198,7 @@ def origin(document: Document, happened: datetime | date | None) -> dict[str, An
 
 
 def _past(times: dict[str, Any]) -> dict[str, Any]:
-    # Sources write days without a time zone, so that tomorrow may be today somewhere.
+    # Sources write days without a time zone, so that tomorrow may be today somewhere, and clocks differ.
     if times["event_time"] > times["arrived_at"] + timedelta(days=1):
         raise MalformedRecordError(f"date: {times['event_time'].date()} is after it arrived")
-    return times
+    return times | {"event_time": min(times["event_time"], times["arrived_at"])}

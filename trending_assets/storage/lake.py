@@ -27,6 +27,10 @@ _FINGERPRINT = b"trending.fingerprint"
 _READ_BUFFER = 1 << 20
 
 
+class LakeWriteError(OSError):
+    """A table, or one of its days, could not be written; what was there stays."""
+
+
 class MissingPartitionError(FileNotFoundError):
     """A table, or one of its days, is not in the lake."""
 
@@ -194,19 +198,35 @@ class Lake:
             data: its rows, already in their final order.
             day: the partition, or None.
             computed_from: the fingerprint of inputs and code; see :func:`fingerprint`.
+
+        Raises:
+            LakeWriteError: the disk is full, or the lake cannot be reached.
         """
-        with self._objects.replacing(_key(table, day)) as staged:
+        with self._naming_faults(table, day), self._objects.replacing(_key(table, day)) as staged:
             write_parquet(data, staged, computed_from)
             with staged.open("rb") as file:
                 written = _sha256(file)
         return Write(table, day, data.num_rows, written, skipped=False)
 
     def adopt(self, table: str, staged: Path, *, day: str | None = None) -> Write:
-        """Moves in a finished local Parquet file that another engine wrote, in a folder's case into :attr:`staging`."""
-        with staged.open("rb") as file:
-            write = Write(table, day, pq.read_metadata(file).num_rows, _sha256(file), skipped=False)
-        self._objects.put(staged, _key(table, day))
+        """Moves in a finished local Parquet file that another engine wrote, in a folder's case into :attr:`staging`.
+
+        Raises:
+            LakeWriteError: the disk is full, or the lake cannot be reached.
+        """
+        with self._naming_faults(table, day):
+            with staged.open("rb") as file:
+                write = Write(table, day, pq.read_metadata(file).num_rows, _sha256(file), skipped=False)
+            self._objects.put(staged, _key(table, day))
         return write
+
+    @contextlib.contextmanager
+    def _naming_faults(self, table: str, day: str | None) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            named = f"{table} of {day}" if day else table
+            raise LakeWriteError(f"{named} could not be written: {self.uri(table, day)}: {error}") from error
 
     def remove(self, table: str, day: str) -> None:
         """Removes a day of a table, in one step.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trending_assets.automation.backfills import Outcome, Part, carry_out, divided, parts, summary
+from trending_assets.automation.backfills import Outcome, Part, carry_out, described, divided, parts, summary
 from trending_assets.automation.running import RunFailedError
 
 DAYS = [(date(2025, 6, 1) + timedelta(days=i)).isoformat() for i in range(30)]
@@ -35,6 +35,18 @@ def test_a_run_has_no_more_than_the_most_days() -> None:
 
 def test_nothing_is_run_where_nothing_is_missing() -> None:
     assert _parts({}) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (Part((), frozenset({WHOLE})), "whole"),
+        (Part((DAYS[0],), frozenset({A, B})), f"{DAYS[0]}: a, b"),
+        (Part(tuple(DAYS), frozenset(dg.AssetKey(str(i)) for i in range(9))), f"{DAYS[0]} to {DAYS[-1]}: 9 assets"),
+    ],
+)
+def test_a_run_is_described_by_its_days_and_by_its_assets_where_they_are_few(part: Part, said: str) -> None:
+    assert described(part) == said
 
 
 @given(st.integers(2, 30), st.sets(st.sampled_from(DAYS)))

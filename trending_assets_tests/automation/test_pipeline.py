@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from trending_assets.automation import pipeline
-from trending_assets.automation.pipeline import Pipeline
+from trending_assets.automation.pipeline import Pipeline, UnknownGroupError
 from trending_assets.definitions import build_defs
 from trending_assets.ingest.registry import source_named
 from trending_assets.storage.home import Home
@@ -53,3 +53,33 @@ def test_days_land_in_runs_of_at_most_so_many(
         assert dg.AssetKey(["raw", "archive"]) in selection
         assert dg.AssetKey("catalog_snapshot") in selection
     assert [selection >= _AT_THE_END for _, selection, _ in runs] == [False] * (len(sizes) - 1) + [True]
+
+
+def _pipeline(instance: dg.DagsterInstance, folder: Path) -> Pipeline:
+    raw = LakeRawStore(Lake(Home(folder).lake))
+    return Pipeline(build_defs(), instance, folder, raw, lambda step, state, seconds: None)
+
+
+@pytest.mark.parametrize("group", ["raw", "parsed", "cleaned", "features", "monitoring"])
+def test_of_a_daily_group_a_new_home_lacks_all_days_in_one_run(
+    group: str, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    (part,) = _pipeline(instance, tmp_path).missing(_DAYS, group)
+    assert list(part.days) == _DAYS
+    groups = {spec.key: spec.group_name for spec in build_defs().resolve_all_asset_specs()}
+    assert {groups[key] for key in part.assets} == {group}
+
+
+@pytest.mark.parametrize("group", ["training", "models"])
+def test_of_a_group_without_days_a_new_home_lacks_all_but_what_people_start(
+    group: str, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    (part,) = _pipeline(instance, tmp_path).missing(_DAYS, group)
+    assert part.days == ()
+    assert part.assets
+    assert not part.assets & {dg.AssetKey("genre_trials"), dg.AssetKey("genre_evaluation_over_time")}
+
+
+def test_a_group_that_there_is_not_is_named(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    with pytest.raises(UnknownGroupError, match="'poems': there are cleaned, "):
+        _pipeline(instance, tmp_path).missing(_DAYS, "poems")

@@ -1,5 +1,6 @@
 """What is missing, was computed by other code, or is older than its inputs is computed again, and nothing else."""
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -73,7 +74,7 @@ def test_days_of_other_code_are_stale_though_a_later_run_computed_one_day_anew(
 def test_a_day_whose_file_is_gone_is_stale(instance: dg.DagsterInstance, lake: Lake) -> None:
     _compute(instance, lake, "titles", _WANTED)
     lake.path("titles", _WANTED[1]).unlink()
-    assert _stale(instance, lake, _daily("titles")) == [_WANTED[1]]
+    assert _stale(instance, lake, _in_lake("titles")) == [_WANTED[1]]
 
 
 def test_an_asset_that_keeps_nothing_in_the_lake_is_judged_by_the_log_alone(
@@ -123,12 +124,16 @@ def test_an_asset_without_inputs_is_stale_only_where_it_or_its_code_is_new(insta
     assert not is_stale(_MODEL, instance, [])
 
 
+def _in_lake(name: str) -> dg.AssetSpec:
+    return _daily(name).replace_attributes(kinds={"parquet"})
+
+
 _SOURCE, _TITLES, _ACTIVITY = (dg.AssetKey(name) for name in ("source", "titles", "activity"))
 # What is computed of a day reads that day; activity reads the day before it too.
 _GRAPH = [
-    DailyAsset(_daily("source"), {}, frozenset({_SOURCE})),
-    DailyAsset(_daily("titles"), {_SOURCE: 0}, frozenset({_TITLES})),
-    DailyAsset(_daily("activity"), {_TITLES: 1}, frozenset({_ACTIVITY})),
+    DailyAsset(_in_lake("source"), {}, frozenset({_SOURCE})),
+    DailyAsset(_in_lake("titles"), {_SOURCE: 0}, frozenset({_TITLES})),
+    DailyAsset(_in_lake("activity"), {_TITLES: 1}, frozenset({_ACTIVITY})),
 ]
 
 
@@ -158,6 +163,12 @@ def test_what_is_made_of_a_stale_asset_is_stale_too_and_what_it_is_made_of_is_no
     _compute_all(instance, lake, _WANTED)
     lake.path("titles", _WANTED[1]).unlink()
     assert _lacking(instance, lake) == {_WANTED[1]: {_TITLES, _ACTIVITY}, _WANTED[2]: {_ACTIVITY}}
+
+
+def test_where_the_lake_is_gone_everything_is_lacking(instance: dg.DagsterInstance, lake: Lake) -> None:
+    _compute_all(instance, lake, _WANTED)
+    shutil.rmtree(lake.root)
+    assert _lacking(instance, lake) == {day: {_SOURCE, _TITLES, _ACTIVITY} for day in _WANTED}
 
 
 def test_a_day_that_came_late_makes_stale_what_looks_back_on_it(instance: dg.DagsterInstance, lake: Lake) -> None:

@@ -147,14 +147,16 @@ def _answers(server: S3Server, process: "subprocess.Popen[bytes]") -> bool:
 class Relay:
     """A way to a server on which something happens before a request with certain bytes in it gets through."""
 
-    def __init__(self, port: int, marker: bytes, act: Callable[[], bool]) -> None:
+    def __init__(self, port: int, marker: bytes, act: Callable[[], bool], answer: bytes = b"") -> None:
         """The way to ``port`` of 127.0.0.1.
 
         Args:
             port: where the server listens.
             marker: bytes of the requests that are meant.
             act: called before each such request is passed on; where it answers False, the connection is cut instead.
+            answer: what the client is told before its connection is cut, as if the server had.
         """
+        self._answer = answer
         self._target = port
         self._marker = marker
         self._act = act
@@ -182,6 +184,7 @@ class Relay:
                 if self._marker in content:
                     self.met = True
                     if not self._act():
+                        client.sendall(self._answer)
                         client.shutdown(socket.SHUT_RDWR)
                         return
                 server.sendall(content)

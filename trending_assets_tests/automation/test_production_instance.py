@@ -1,0 +1,160 @@
+"""``infra/dagster/dagster.yaml`` on a real PostgreSQL: runs, pools over processes, and runs that were killed."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickStatus
+
+import feature_repo
+from trending_assets.automation.dead_runs import report_dead_runs
+from trending_assets.automation.running import DagsterConfigError, open_instance, prepare_dagster_home
+from trending_assets.resources.pools import DUCKDB
+from trending_assets.storage.home import Home
+from trending_assets_tests.automation.postgres import Postgres, postgres
+
+ROOT = Path(feature_repo.__file__).parent.parent
+CONFIG = ROOT / "infra" / "dagster" / "dagster.yaml"
+_PATIENCE_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def production(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """The instance of a home that takes the file."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    with open_instance(Home(tmp_path / "home"), CONFIG) as instance:
+        yield instance
+
+
+@pytest.fixture
+def started(production: dg.DagsterInstance, tmp_path: Path) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
+    """Starts runs in processes of their own; they end once :func:`_release` was called."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start() -> "subprocess.Popen[str]":
+        module = "trending_assets_tests.automation.pooled_run"
+        arguments = [str(tmp_path / "home"), str(CONFIG), str(tmp_path / "release")]
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _waiting(instance: dg.DagsterInstance) -> int:
+    steps = instance.event_log_storage.get_concurrency_info(DUCKDB).pending_steps
+    return sum(step.assigned_timestamp is None for step in steps)
+
+
+def _statuses(instance: dg.DagsterInstance) -> list[dg.DagsterRunStatus]:
+    return [run.status for run in instance.get_runs()]
+
+
+def test_the_file_is_the_one_that_the_dagster_home_takes(tmp_path: Path) -> None:
+    folder = prepare_dagster_home(Home(tmp_path), CONFIG)
+    assert (folder / "dagster.yaml").read_bytes() == CONFIG.read_bytes()
+
+
+def test_variables_that_are_not_set_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Postgres(0, "").environment:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DAGSTER_PG_PORT", "5432")
+    named = "set DAGSTER_PG_DB, DAGSTER_PG_HOST, DAGSTER_PG_PASSWORD, DAGSTER_PG_USER"
+    with pytest.raises(DagsterConfigError, match=f"^{CONFIG}: {named}$"), open_instance(Home(tmp_path), CONFIG):
+        pass
+
+
+def test_it_says_what_is_kept_watched_and_tried_again(production: dg.DagsterInstance) -> None:
+    storage = production.get_ref().storage_data
+    assert storage is not None
+    assert storage.class_name == "DagsterPostgresStorage"
+    assert production.run_monitoring_enabled
+    assert production.run_monitoring_start_timeout_seconds == 180
+    assert production.run_monitoring_max_runtime_seconds == 21600
+    assert (production.run_retries_enabled, production.run_retries_max_retries) == (True, 2)
+    assert not production.run_retries_retry_on_asset_or_op_failure
+    kept = production.get_tick_retention_settings(InstigatorType.SENSOR)
+    assert (kept[TickStatus.SKIPPED], kept[TickStatus.FAILURE]) == (7, 30)
+    concurrency = production.get_concurrency_config()
+    assert concurrency.pool_config.default_pool_limit == 1
+    assert concurrency.run_queue_config is not None
+    assert concurrency.run_queue_config.max_concurrent_runs == 4
+
+
+def test_of_two_runs_of_a_pool_the_second_waits_for_the_first_and_both_are_seen_whole(
+    production: dg.DagsterInstance, started: Callable[[], "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    first, second = started(), started()
+    for process in (first, second):
+        assert _line(process) == "ready"
+    # Whichever comes first has the only place.
+    _eventually(lambda: _waiting(production) == 1)
+    held = production.event_log_storage.get_concurrency_info(DUCKDB)
+    assert (held.slot_count, len(held.claimed_slots)) == (1, 1)
+    assert _statuses(production) == [dg.DagsterRunStatus.STARTED] * 2
+    (tmp_path / "release").touch()
+    for process in (first, second):
+        process.communicate(timeout=_PATIENCE_SECONDS)
+        assert process.returncode == 0
+    assert _statuses(production) == [dg.DagsterRunStatus.SUCCESS] * 2
+    times = []
+    for run in production.get_runs():
+        steps = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+        records = production.get_records_for_run(run.run_id, of_type=steps).records
+        times.append([record.timestamp for record in records])
+        (landed,) = production.get_records_for_run(
+            run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        ).records
+        assert landed.asset_materialization is not None
+        assert landed.asset_materialization.metadata["rows"].value == 3
+    (_, ended), (began, _) = sorted(times)
+    assert ended <= began
+
+
+def test_a_run_that_was_killed_is_noticed_and_its_place_is_free_again(
+    production: dg.DagsterInstance, started: Callable[[], "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    known = {run.run_id for run in production.get_runs()}
+    process = started()
+    assert (_line(process), _line(process)) == ("ready", "started")
+    process.kill()
+    process.wait()
+    (run,) = (run for run in production.get_runs() if run.run_id not in known)
+    assert run.status == dg.DagsterRunStatus.STARTED
+    assert report_dead_runs(production) == [run.run_id]
+    found = production.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == dg.DagsterRunStatus.FAILURE
+    (tmp_path / "release").touch()
+    after = started()
+    after.communicate(timeout=_PATIENCE_SECONDS)
+    assert after.returncode == 0

@@ -1,0 +1,1 @@
+"""Kills of the command line at many points, and what must hold after each."""
