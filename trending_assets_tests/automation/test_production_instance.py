@@ -14,7 +14,9 @@ from dagster._core.scheduler.instigation import TickStatus
 import feature_repo
 from trending_assets.automation.dead_runs import report_dead_runs
 from trending_assets.automation.running import DagsterConfigError, open_instance, prepare_dagster_home
+from trending_assets.doctor import examine
 from trending_assets.resources.pools import DUCKDB
+from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
 from trending_assets_tests.automation.postgres import Postgres, postgres
 
@@ -82,6 +84,16 @@ def _statuses(instance: dg.DagsterInstance) -> list[dg.DagsterRunStatus]:
 def test_the_file_is_the_one_that_the_dagster_home_takes(tmp_path: Path) -> None:
     folder = prepare_dagster_home(Home(tmp_path), CONFIG)
     assert (folder / "dagster.yaml").read_bytes() == CONFIG.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("config", "state"), [(None, "local"), (CONFIG, "live"), (CONFIG.with_name("missing.yaml"), "off")]
+)
+def test_doctor_says_where_runs_are_kept(config: Path | None, state: str, tmp_path: Path) -> None:
+    report = examine(Settings(home=tmp_path, dagster_config=config))
+    (found,) = (entry for entry in report["integrations"] if entry["name"] == "dagster storage")
+    assert found["state"] == state
+    assert str(config or tmp_path / "dagster") in found["why"]
 
 
 def test_variables_that_are_not_set_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
