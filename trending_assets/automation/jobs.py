@@ -35,7 +35,7 @@ def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
 features = dg.define_asset_job(
     "features",
     selection=dg.AssetSelection.groups("features", "monitoring"),
-    description="Computes the features of landed days, puts them online, and measures their drift.",
+    description="Computes the features of landed days, puts them online, and measures drift and data quality.",
 )
 
 retrain = dg.define_asset_job(

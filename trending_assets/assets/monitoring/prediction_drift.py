@@ -43,6 +43,8 @@ _NO_CHAMPION = "no champion has a reference"
 
 _Answers = dict[str, tuple[Floats, Floats]]
 
+_SCORE = [("genre", pa.string()), ("probability", pa.float64()), ("threshold", pa.float64()), ("selected", pa.bool_())]
+_GENRES = pa.list_(pa.struct(_SCORE))
 # Written by whoever serves predictions, where somebody does; a day without it is measured by other means.
 logged_predictions = dg.AssetSpec(
     PREDICTION_LOG,
@@ -51,6 +53,16 @@ logged_predictions = dg.AssetSpec(
     owners=[OWNER],
     kinds={"parquet"},
     description="Predictions as they were served: what was asked, by which version, and with which genres.",
+    metadata=column_schema(
+        pa.schema(
+            [
+                pa.field("model", pa.string(), False),
+                pa.field("version", pa.string(), False),
+                pa.field("degraded", pa.bool_()),
+                pa.field("genres", _GENRES, False),
+            ]
+        )
+    ),
 )
 
 
