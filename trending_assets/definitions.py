@@ -9,13 +9,20 @@ import dagster as dg
 from trending_assets.assets.cleaned import catalog, identity, quality, tables
 from trending_assets.assets.features import activity, store, text, tfidf
 from trending_assets.assets.models import bert, blend, card, champion, genres, over_time, tuning
-from trending_assets.assets.monitoring import drift, live_metrics, prediction_log
+from trending_assets.assets.monitoring import (
+    data_quality,
+    feature_drift,
+    live_metrics,
+    prediction_drift,
+    prediction_log,
+)
 from trending_assets.assets.parsed import exploration, records
 from trending_assets.assets.raw import documents
 from trending_assets.assets.sources import external
 from trending_assets.assets.training import genres as training_set
 from trending_assets.automation import alerts, jobs, schedules, sensors
-from trending_assets.checks import accounting, expectations, freshness, training, volume
+from trending_assets.automation import drift as acting_on_drift
+from trending_assets.checks import accounting, drift, expectations, freshness, training, volume
 from trending_assets.domain.genres.models import known_name
 from trending_assets.ingest.registry import SOURCES, source_named
 from trending_assets.ingest.source import Source
@@ -47,7 +54,10 @@ def _assets(sources: Sequence[Source]) -> Mapping[str, Sequence[Any]]:
         "features": dg.load_assets_from_modules([text, tfidf, activity, store]),
         "training": dg.load_assets_from_modules([training_set]),
         "models": dg.load_assets_from_modules([genres, bert, blend, champion, card, tuning, over_time]),
-        "monitoring": dg.load_assets_from_modules([drift, prediction_log, live_metrics]),
+        "monitoring": [
+            *dg.load_assets_from_modules([feature_drift, prediction_drift, prediction_log, live_metrics]),
+            data_quality.data_quality(sources),
+        ],
     }
 
 
@@ -79,6 +89,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             retrained=[known_name(name) for name in settings.retrained],
             retrain_new_titles=settings.retrain_new_titles,
             retrain_quiet_seconds=settings.retrain_quiet_seconds,
+            retrain_on_drift=settings.on_drift == "retrain",
             bert_minutes=settings.bert_minutes,
             bert_passes=settings.bert_passes,
             bert_new_rows=settings.bert_new_rows,
@@ -101,13 +112,14 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             accounting.quarantine_is_complete(sources),
             *volume.volume_checks(sources),
             *fresh,
-            *dg.load_asset_checks_from_modules([expectations, training]),
+            *dg.load_asset_checks_from_modules([expectations, training, drift]),
         ],
         jobs=[
             jobs.ingest(switched_on),
             jobs.features,
             jobs.compact_predictions,
             jobs.judge_predictions,
+            jobs.compare_predictions,
             jobs.retrain,
             jobs.tune,
             jobs.evaluate_over_time,
@@ -115,7 +127,13 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             jobs.freshness(fresh),
             jobs.retention(sources, settings.raw_retention_days),
         ],
-        schedules=[schedules.freshness, schedules.retention, schedules.compaction, schedules.delayed_truth],
+        schedules=[
+            schedules.freshness,
+            schedules.retention,
+            schedules.compaction,
+            schedules.delayed_truth,
+            schedules.served_yesterday,
+        ],
         sensors=[
             sensors.features_on_landing,
             sensors.retrain_on_new_partitions,
@@ -123,6 +141,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             alerts.alert_on_failed_runs,
             alerts.alert_on_succeeded_runs,
             alerts.alert_on_late_sources,
+            acting_on_drift.act_on_drift,
         ],
         resources=resources | dict(overrides or {}),
         # A step in a process of its own costs two seconds; runs are the unit of parallelism.

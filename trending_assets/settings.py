@@ -31,6 +31,8 @@ class Settings(BaseSettings):
             for it to ask for another.
         retrain_quiet_seconds: for so long no day may have landed when it does, so that days that land one after the
             other are one retraining.
+        on_drift: what is done where features, predictions or labels have drifted from what the champion learned:
+            ``alert`` tells those in ``alert_urls``, ``retrain`` asks for one retraining too.
         bert_minutes: the budget of a training of ``genre_bert``, which sees its titles as often as that allows on the
             machine at hand; 0 fits its linear layer alone.
         bert_passes: how often ``genre_bert`` sees each train title; what ``bert_minutes`` allows where it is not set.
@@ -61,6 +63,7 @@ class Settings(BaseSettings):
     retrain_models: str = "genre_keyword,genre_logreg,genre_xgboost,genre_bert,genre_blend"
     retrain_new_titles: int = Field(default=1, ge=0)
     retrain_quiet_seconds: float = Field(default=10.0, ge=0)
+    on_drift: Literal["alert", "retrain"] = "alert"
     bert_minutes: float = Field(default=20.0, ge=0)
     bert_passes: float | None = Field(default=None, ge=0)
     bert_new_rows: int = Field(default=5000, ge=0)

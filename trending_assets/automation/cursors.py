@@ -1,7 +1,7 @@
 """Cursors: what a sensor decides from what has landed, as pure functions."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 
@@ -182,3 +182,64 @@ def ranges(days: Sequence[str], gap: int = 0) -> list[tuple[str, str]]:
         else:
             found.append((day, day))
     return found
+
+
+@dataclass(frozen=True)
+class WatchedDay:
+    """What a day of a table that is watched says.
+
+    Attributes:
+        day: an ISO day.
+        reference: what it was compared with.
+        alarmed: what is in alarm, in order.
+        known: whether anything is known of the day.
+    """
+
+    day: str
+    reference: str
+    alarmed: tuple[str, ...] = ()
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How far a table has been watched.
+
+    Attributes:
+        seen: the newest day that was looked at; empty before the first.
+        reference: what the day of the last alarm was compared with.
+        told: the day of the last alarm; empty before the first.
+        is_open: whether that alarm goes on.
+    """
+
+    seen: str = ""
+    reference: str = ""
+    told: str = ""
+    is_open: bool = False
+
+
+def new_alarm(watched: Watched, days: Iterable[WatchedDay]) -> tuple[Watched, WatchedDay | None]:
+    """The newest alarm that has begun since, and how far the table has been watched.
+
+    An alarm begins with a day in alarm, and goes on until a day that is known has none. It is one alarm however
+    many days, columns and materialisations it has; another reference begins another. A day that is computed again
+    does not begin the alarm again that it began before.
+
+    Args:
+        watched: of the tick before; days before the newest that was looked at are passed over, and at the very first
+            tick all but the newest.
+        days: in any order.
+    """
+    waiting = sorted((day for day in days if day.day >= watched.seen), key=lambda found: found.day)
+    begun = None
+    for day in waiting if watched.seen else waiting[-1:]:
+        goes_on = watched.is_open and day.reference == watched.reference
+        if not day.known:
+            watched = replace(watched, seen=day.day)
+        elif not day.alarmed:
+            watched = replace(watched, seen=day.day, is_open=False)
+        elif goes_on or (day.day, day.reference) == (watched.told, watched.reference):
+            watched = replace(watched, seen=day.day, is_open=True)
+        else:
+            watched, begun = Watched(day.day, day.reference, day.day, is_open=True), day
+    return watched, begun

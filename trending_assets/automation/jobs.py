@@ -17,7 +17,7 @@ IDENTITY_QUALITY = "identity_quality"
 INGEST, FRESHNESS, RETENTION = "ingest", "freshness", "retention"
 TRIALS = "genre_trials"
 OVER_TIME = "genre_evaluation_over_time"
-PREDICTION_LOG, LIVE_METRICS = "prediction_log", "live_metrics"
+PREDICTION_LOG, LIVE_METRICS, PREDICTION_DRIFT = "prediction_log", "live_metrics", "prediction_drift"
 
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
@@ -38,7 +38,7 @@ features = dg.define_asset_job(
     # What was served on a day has nothing to do with what landed on it.
     selection=dg.AssetSelection.groups("features", "monitoring")
     - dg.AssetSelection.assets(PREDICTION_LOG, LIVE_METRICS),
-    description="Computes the features of landed days, puts them online, and measures their drift.",
+    description="Computes the features of landed days, puts them online, and measures drift and data quality.",
 )
 
 compact_predictions = dg.define_asset_job(
@@ -51,6 +51,12 @@ judge_predictions = dg.define_asset_job(
     "judge_predictions",
     selection=dg.AssetSelection.assets(LIVE_METRICS),
     description="Measures again how good earlier predictions were, by labels that have arrived since.",
+)
+
+compare_predictions = dg.define_asset_job(
+    "compare_predictions",
+    selection=dg.AssetSelection.assets(PREDICTION_DRIFT),
+    description="Compares what the API answered on a day that is over with what the champion was judged on.",
 )
 
 retrain = dg.define_asset_job(

@@ -63,6 +63,20 @@ def delayed_truth(context: dg.ScheduleEvaluationContext, home: HomeResource) -> 
     return _one_run_a_range(days) or dg.SkipReason("nothing was predicted lately")
 
 
+@dg.schedule(
+    job=jobs.compare_predictions,
+    cron_schedule="20 1 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares once a day what was answered yesterday with what the champion was judged on.",
+)
+def served_yesterday(context: dg.ScheduleEvaluationContext, home: HomeResource) -> dg.RunRequest | dg.SkipReason:
+    """Requests yesterday, where anything was predicted on it."""
+    yesterday = (context.scheduled_execution_time.date() - timedelta(days=1)).isoformat()
+    if not home.lake.exists(prediction_log.TABLE, yesterday):
+        return dg.SkipReason("nothing was predicted yesterday")
+    return dg.RunRequest(partition_key=yesterday)
+
+
 def _one_run_a_range(days: Sequence[str]) -> list[dg.RunRequest]:
     return [
         dg.RunRequest(partition_key=first)

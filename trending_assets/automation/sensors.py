@@ -80,7 +80,7 @@ def retrain_on_new_partitions(
     request = dg.RunRequest(
         run_key=f"retrain-{decided.cursor.asked}",
         tags={"trending/new_partitions": ",".join(decided.partitions), LANDED_UP_TO: str(decided.cursor.asked)},
-        asset_selection=_retrained(context, training),
+        asset_selection=retrained_assets(context, training),
     )
     return dg.SensorResult(run_requests=[request], cursor=str(decided.cursor))
 
@@ -103,7 +103,7 @@ def _trained_up_to(instance: dg.DagsterInstance) -> int:
     return max((int(run.tags[LANDED_UP_TO]) for run in runs if LANDED_UP_TO in run.tags), default=0)
 
 
-def _retrained(context: dg.SensorEvaluationContext, training: TrainingResource) -> list[dg.AssetKey] | None:
+def retrained_assets(context: dg.SensorEvaluationContext, training: TrainingResource) -> list[dg.AssetKey] | None:
     """What a retraining computes, where that is not all that its job does."""
     left_out = {dg.AssetKey(name) for name in MODEL_NAMES if name not in training.retrained}
     if context.repository_def is None:

@@ -18,6 +18,7 @@ class TrainingResource(dg.ConfigurableResource["TrainingResource"]):
         bert_passes: how often ``genre_bert`` sees each train title.
         bert_new_rows: labelled titles that must have come since for a sensor's retraining to train it anew.
         bert_checkpoint: folder of the encoder that it begins with; all-MiniLM-L6-v2 where empty.
+        retrain_on_drift: whether a drift from what the champion learned asks for a retraining.
     """
 
     retrained: list[str]
@@ -27,6 +28,7 @@ class TrainingResource(dg.ConfigurableResource["TrainingResource"]):
     bert_checkpoint: str = ""
     retrain_new_titles: int = 1
     retrain_quiet_seconds: float = 0.0
+    retrain_on_drift: bool = False
 
     @property
     def bert_budget(self) -> dict[str, float]:

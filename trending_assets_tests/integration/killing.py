@@ -18,7 +18,8 @@ DEADLINE = 300
 
 INGESTED = ("raw", "parsed", "quarantine", "title_identity", "stg_titles", "stg_reviews", "stg_signals")
 CLEANED = ("titles", "reviews", "daily_activity", "catalog_snapshot")
-FEATURES = ("title_text", "title_embedding", "title_tfidf", "title_masked", "title_activity", "feature_drift")
+FEATURES = ("title_text", "title_embedding", "title_tfidf", "title_masked", "title_activity")
+MONITORING = ("feature_drift", "prediction_drift", "data_quality")
 TRAINED = ("genre_training_set", "genre_evaluation", "title_predictions")
 
 

@@ -31,7 +31,7 @@ def _daily(home: SmallHome) -> dict[str, str]:
 
 def test_one_run_over_a_range_gives_the_bytes_of_day_by_day_runs(day_by_day: SmallHome, finished: SmallHome) -> None:
     assert differing(_daily(day_by_day), _daily(finished)) == []
-    assert len(_daily(day_by_day)) == 16 * len(HISTORY) + 1
+    assert len(_daily(day_by_day)) == 18 * len(HISTORY) + 1
 
 
 def test_one_run_over_a_range_puts_the_same_features_online(day_by_day: SmallHome, finished: SmallHome) -> None:

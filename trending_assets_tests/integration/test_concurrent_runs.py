@@ -64,9 +64,9 @@ def _of_two_days(home: SmallHome, *left_out: str) -> dict[str, str]:
 
 
 def test_both_days_land(together: SmallHome, finished: SmallHome) -> None:
-    # What a day's drift is measured against, and which titles its records are known to be, depends on which days
-    # have landed before it.
-    left_out = ("feature_drift", "title_identity", *TRAINED)
+    # What a day's drift and quality are measured against, and which titles its records are known to be, depends on
+    # which days have landed before it.
+    left_out = ("feature_drift", "data_quality", "title_identity", *TRAINED)
     assert differing(_of_two_days(together, *left_out), _of_two_days(finished, *left_out)) == []
     assert {path.split("/")[0] for path in _of_two_days(together)} >= set(FEATURES)
     with together.instance() as instance:

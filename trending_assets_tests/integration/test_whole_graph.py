@@ -100,12 +100,15 @@ def test_all_blocking_checks_are_there_and_passed(finished: SmallHome, instance:
     graph = finished.definitions.resolve_asset_graph()
     keys = {key for key in graph.asset_check_keys if not _unasked(key.asset_key)}
     blocking = {key for key in keys if graph.get_check_spec(key).blocking}
-    # How much landed and how lately warns; it makes nothing of what landed wrong.
-    assert {key.name for key in keys - blocking} == {"is_fresh"}
+    # How lately something landed, how far it has drifted and what it lacks: what has landed is used all the same.
+    assert {key.name for key in keys - blocking} == {"is_fresh", "has_not_drifted", "is_as_before"}
     assert {(key.asset_key.to_user_string(), key.name) for key in blocking} >= BLOCKING
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
     states = {f"{key.asset_key.to_user_string()}: {key.name}": latest[key].status.value for key in latest}
-    assert {name for name, state in states.items() if state != "SUCCEEDED"} == set()
+    # The names of the small source's titles are numbered, and so a classifier knows later days from earlier ones; and
+    # on one day more documents are quarantined than on the day before.
+    told = {"feature_drift: has_not_drifted", "data_quality: is_as_before"}
+    assert {name for name, state in states.items() if state != "SUCCEEDED"} == told
     assert latest.keys() == keys
 
 
@@ -131,7 +134,7 @@ def test_a_model_shows_its_precision_and_recall_by_genre(model: str, instance: d
 def test_drift_is_measured_where_there_is_enough_to_compare_and_unknown_elsewhere(finished: SmallHome) -> None:
     for day in HISTORY:
         rows = finished.lake.read("feature_drift", day).to_pylist()
-        assert {row["column"] for row in rows} == {"kind", "year", "word_count", "embedding_distance"}
+        assert {"kind", "year", "word_count", "unknown_words", "embedding"} <= {row["column"] for row in rows}
         measured = day == HISTORY[2]
         assert {row["status"] for row in rows} == {"measured" if measured else "unknown"}
         assert all((row["score"] is not None) is measured for row in rows)

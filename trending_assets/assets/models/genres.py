@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from trending_assets.assets.models.tracked import tracked_training
 from trending_assets.domain.catalog.records import STRINGS
+from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.drift.reference import PredictionReference, Reference
 from trending_assets.domain.genres.blend import MEMBERS, BlendModel
-from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, rows_of
-from trending_assets.domain.genres.held_out import TEXTS, HeldOut
+from trending_assets.domain.genres.datasets import TEST, TRAIN, features_of, label_matrix, rows_of
+from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, TEXTS, HeldOut
 from trending_assets.domain.genres.latency import measure_latency
 from trending_assets.domain.genres.models import GenreModel, model_class
 from trending_assets.domain.genres.plots import evaluation_plots
@@ -209,14 +212,28 @@ def register(
         "seed": SEED,
     }
 
+    drift_reference = _drift_reference(trained, held_out, frame)
+
     def save(folder: Path) -> None:
         trained.model.save(folder)
         trained.save_out_of_fold(folder)
         held_out.save(folder)
+        drift_reference.save(folder)
         for name, png in evaluation_plots(evaluation, str(ref)).items():
             (folder / name).write_bytes(png)
 
     home.registry.register(ref, fields, save)
+
+
+def _drift_reference(trained: TrainedModel, held_out: HeldOut, frame: pd.DataFrame) -> Reference:
+    """What drift is measured against while this version serves: what it learned from, and what it then said."""
+    rows = rows_of(frame, TRAIN)
+    # Of titles that a model has seen it is surer than it will be of others.
+    probabilities = np.concatenate([held_out.probabilities[split, AS_WRITTEN] for split in HELD_SPLITS])
+    labels = label_matrix(rows[rows["labels_complete"]], GENRES)
+    genres = trained.predictor.genres
+    said = PredictionReference.of(probabilities, trained.thresholds, genres, labels, rows["title_id"])
+    return Reference.of(rows, said)
 
 
 def model_metadata(manifest: Manifest, home: HomeResource) -> dict[str, Any]:

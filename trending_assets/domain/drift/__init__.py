@@ -1,1 +1,1 @@
-"""Drift: which days are compared, and when a comparison means anything."""
+"""Drift: what a version was trained on, what arrives now, and when the difference means something."""

@@ -5,6 +5,8 @@ from datetime import date, timedelta
 
 REFERENCE_DAYS = 14
 MINIMUM_ROWS = 30
+# What days are said to be compared with where no model version has a reference.
+TRAILING = f"the {REFERENCE_DAYS} days before"
 
 
 def reference_days(landed: Sequence[str], day: str) -> list[str]:

@@ -1,0 +1,32 @@
+"""The tables of drift as those read them who act on them."""
+
+from datetime import date, timedelta
+
+from trending_assets.domain.drift.alarms import LOOKS_BACK_DAYS, Alarms, alarms_on
+from trending_assets.domain.drift.quality import FAULT
+from trending_assets.storage.lake import Lake
+
+FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
+PREDICTION_LOG, DATA_QUALITY = "prediction_log", "data_quality"
+_COLUMNS = ["column", "status", "p_adjusted", "drifted", "reference"]
+
+
+def alarms_of(lake: Lake, table: str, day: str) -> Alarms:
+    """What a day of a table of drift says, in the light of the days before it.
+
+    Raises:
+        MissingPartitionError: the day has not landed.
+    """
+    first = (date.fromisoformat(day) - timedelta(days=LOOKS_BACK_DAYS)).isoformat()
+    before = [landed for landed in lake.days(table) if first <= landed < day]
+    return alarms_on({each: lake.read(table, each, _COLUMNS).to_pylist() for each in [*before, day]}, day)
+
+
+def faults_of(lake: Lake, day: str) -> list[str]:
+    """The measures that are faults on a day, as ``source: measure``.
+
+    Raises:
+        MissingPartitionError: the day has not landed.
+    """
+    rows = lake.read(DATA_QUALITY, day, ["source", "measure", "verdict"]).to_pylist()
+    return [f"{row['source']}: {row['measure']}" for row in rows if row["verdict"] == FAULT]
