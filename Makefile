@@ -13,7 +13,7 @@ test: setup-dev lint
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
 # Each prints the project beside its peer; `make bench BENCH=cleaning` runs one. All of them take hours.
-BENCH ?= cleaning event_log identity history archives models trend
+BENCH ?= cleaning event_log identity history archives models trend drift
 bench: setup-dev
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -W ignore -m benchmarks.$$name || exit 1; done
 

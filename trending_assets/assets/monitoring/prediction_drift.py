@@ -49,6 +49,7 @@ _GENRES = pa.list_(pa.struct(_SCORE))
 logged_predictions = dg.AssetSpec(
     PREDICTION_LOG,
     partitions_def=DAILY,
+    code_version="external",
     group_name="monitoring",
     owners=[OWNER],
     kinds={"parquet"},
