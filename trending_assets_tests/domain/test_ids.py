@@ -51,7 +51,7 @@ def test_the_moment_of_an_id_is_that_of_its_making(microseconds: int, randomness
     assert made - moment_of(uuid7(microseconds * 1000, randomness)) in (timedelta(0), timedelta(microseconds=1))
 
 
-@pytest.mark.parametrize("identifier", ["", "x", str(uuid.UUID(int=0)), uuid7(((1 << 48) - 1) * 1_000_000)])
+@pytest.mark.parametrize("identifier", ["", "x", str(uuid.UUID(int=0)), uuid7(((1 << 48) - 1) * 1_000_000, bytes(8))])
 def test_what_has_no_moment_is_refused(identifier: str) -> None:
     with pytest.raises(ValueError, match=r"UUID|year|badly formed"):
         moment_of(identifier)
