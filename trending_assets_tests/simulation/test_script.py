@@ -8,7 +8,7 @@ import pytest
 from trending_assets.ingest.archive_mappings import load_mapping
 from trending_assets.simulation import script
 from trending_assets.simulation.script import Data, Landing, MissingDataError, Plan, landings
-from trending_assets_tests.simulation.data import FAVOURITE, write_data
+from trending_assets_tests.simulation.data import FAVOURITE, WEEKS, write_data
 
 _DAYS = 13
 
@@ -46,10 +46,9 @@ def test_too_few_days_are_refused() -> None:
         Plan.of(11)
 
 
-def test_a_day_replays_a_week_and_the_last_day_the_last_week(landed: list[Landing]) -> None:
-    titles = [_read(landing, script.NEW_TITLES) for landing in landed]
-    assert [rows["title"].tolist() for rows in titles] == [[f"Title {_DAYS - 1 - n}"] for n in range(_DAYS)]
-    assert [rows["date_added"].tolist() for rows in titles] == [[landing.day.isoformat()] for landing in landed]
+def test_a_day_replays_a_week_of_ratings_and_the_last_day_the_last_week(landed: list[Landing]) -> None:
+    people = [_read(landing, script.RATINGS)["userId"].astype(int) for landing in landed]
+    assert [set(users[users < WEEKS]) for users in people] == [{_DAYS - 1 - n} for n in range(_DAYS)]
     ratings = _read(landed[0], script.RATINGS)
     assert pd.to_datetime(ratings["timestamp"].astype(int), unit="s").dt.date.tolist() == [landed[0].day] * 2
 
@@ -63,13 +62,19 @@ def test_what_is_planted_lands_on_its_days_alone(landed: list[Landing]) -> None:
         *plan.surge,
         plan.spoilt,
     }
+    # On the first day a fourth of the catalogue is there, and one title comes each day.
+    sizes = {plan.days[0]: 17, plan.catalogue: 20, plan.spoilt: 10}
     for day, landing in of_day.items():
         rated = _read(landing, script.RATINGS)["movieId"].tolist().count(str(FAVOURITE))
         assert rated == (26 if day in plan.surge else 1)
-        names = {path.name for path in landing.files}
-        assert (script.LONG_PLOTS in names) == (day in plan.drift)
-        assert (script.CATALOGUE in names) == (day in {plan.catalogue, plan.spoilt})
+        assert len(_read(landing, script.CATALOGUE)) == sizes.get(day, 1)
+        assert (script.LONG_PLOTS in {path.name for path in landing.files}) == (day in plan.drift)
     assert script.FILMS in {path.name for path in landed[0].files}
+
+
+def test_no_title_lands_twice(landed: list[Landing]) -> None:
+    titles = pd.concat([_read(landing, script.CATALOGUE) for landing in landed])
+    assert titles["id"].is_unique
 
 
 def test_nobody_rates_a_film_twice(landed: list[Landing]) -> None:
@@ -77,16 +82,15 @@ def test_nobody_rates_a_film_twice(landed: list[Landing]) -> None:
     assert not ratings.duplicated(["userId", "movieId"]).any()
 
 
-def test_half_of_the_catalogue_lands_as_it_is_and_half_with_the_genres_of_others(landed: list[Landing]) -> None:
-    good, spoilt = (
-        _read(landing, script.CATALOGUE)
-        for landing in landed
-        if script.CATALOGUE in {path.name for path in landing.files}
-    )
-    assert set(good["id"]).isdisjoint(spoilt["id"])
-    assert all(row.genres == f"['g{row.id.removeprefix('tm')}']" for row in good.itertuples())
-    assert not any(row.genres == f"['g{row.id.removeprefix('tm')}']" for row in spoilt.itertuples())
-    assert sorted(spoilt["genres"]) == sorted(f"['g{each.removeprefix('tm')}']" for each in spoilt["id"])
+def test_the_spoilt_titles_alone_have_the_genres_of_others(landed: list[Landing]) -> None:
+    for landing in landed:
+        titles = _read(landing, script.CATALOGUE)
+        wrong = [row.id for row in titles.itertuples() if row.genres != f"['g{str(row.id).removeprefix('tm')}']"]
+        if landing.day == Plan.of(_DAYS).spoilt:
+            assert len(wrong) == 9
+            assert sorted(titles["genres"]) == sorted(f"['g{each.removeprefix('tm')}']" for each in titles["id"])
+        else:
+            assert wrong == []
 
 
 def test_each_file_has_the_name_of_a_mapping_that_is_shipped(landed: list[Landing]) -> None:

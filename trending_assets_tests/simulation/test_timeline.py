@@ -26,7 +26,7 @@ def _timeline(folder: Path) -> Timeline:
 
 def test_a_day_on_which_nothing_landed_has_nothing(tmp_path: Path) -> None:
     row = _timeline(tmp_path).add(SimulatedDay(_landing(), ()))
-    assert row == Row(DAY, 0, 0.0, (), [], [], None, None, None, None)
+    assert row == Row(DAY, 0, 0.0, (), [], {}, [], None, None, None, None)
     assert list(row.told()) == []
 
 
