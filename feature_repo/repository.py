@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from feast import FeatureView
 from google.protobuf.message import DecodeError
 
 from feature_repo.entities import title
@@ -24,7 +25,7 @@ from trending_assets.storage.online_store import Written, open_writer, write_day
 
 
 class NotAppliedError(LookupError):
-    """The registry has no online feature view of a table."""
+    """There is no online feature view of a table."""
 
 
 def apply(home: Path, urls: FeastUrls = IN_THE_HOME) -> dict[str, list[str]]:
@@ -65,17 +66,19 @@ def materialize(home: Path, days: Mapping[str, Sequence[str]], urls: FeastUrls =
         Feature view → what came of its rows.
 
     Raises:
-        NotAppliedError: the registry has no online view of a table.
+        NotAppliedError: the repository has no online view of a table.
         OnlineStoreUnavailableError: the store failed; to do the same again completes it.
     """
     lake = Lake(Home(home).lake)
-    # A file registry is rewritten in place: who reads it meanwhile sees a part of it.
-    with writing_feature_store(home, urls):
-        store = open_feature_store(home, urls)
-        views = [(view, Layout.of(view)) for view in store.list_feature_views() if view.online]
+    views = _online_views(home, urls)
+    if set(days) - {layout.table for _, layout in views}:
+        # A process that was killed while Feast rewrote its registry leaves one that lacks what was applied.
+        apply(home, urls)
+        views = _online_views(home, urls)
     wanted = [(view, layout, days[layout.table]) for view, layout in views if layout.table in days]
     if unknown := set(days) - {layout.table for _, layout, _ in wanted}:
-        raise NotAppliedError(f"Feast's registry has no online view of {sorted(unknown)}: materialise feast_registry")
+        raise NotAppliedError(f"no online feature view is of {sorted(unknown)}")
+    store = open_feature_store(home, urls)
     with writing_online_store(home), open_writer(store.config) as writer:
         written = {layout.view: write_days(writer, lake, layout, its_days) for _, layout, its_days in wanted}
     # What stock Feast keeps too: which times of a view are online.
@@ -86,6 +89,17 @@ def materialize(home: Path, days: Mapping[str, Sequence[str]], urls: FeastUrls =
                 registry.apply_materialization(view, store.project, start, end, commit=False)
         registry.commit()  # type: ignore[no-untyped-call]
     return written
+
+
+def _online_views(home: Path, urls: FeastUrls) -> list[tuple[FeatureView, Layout]]:
+    """The registry's online views; none where it cannot be read."""
+    # A file registry is rewritten in place: who reads it meanwhile sees a part of it.
+    with writing_feature_store(home, urls):
+        try:
+            views = open_feature_store(home, urls).list_feature_views()
+        except DecodeError:
+            return []
+    return [(view, Layout.of(view)) for view in views if view.online]
 
 
 def _intervals(days: Iterable[str]) -> Iterator[tuple[datetime, datetime]]:

@@ -212,6 +212,16 @@ def test_what_was_not_applied_is_not_passed_over(tmp_path: Path) -> None:
         materialize(tmp_path, {"title_text": DAYS[:1], "title_nothing": DAYS[:1]})
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_what_a_kill_left_of_the_registry_is_applied_anew_before_days_go_online(kept: float, tmp_path: Path) -> None:
+    fill(tmp_path)
+    services = apply(tmp_path)["feature_services"]
+    registry = Home(tmp_path).feast / "registry.db"
+    registry.write_bytes(registry.read_bytes()[: int(registry.stat().st_size * kept)])
+    assert materialize(tmp_path, {"title_text": DAYS[:1]})["title_text"].written == 2
+    assert sorted(each.name for each in open_feature_store(tmp_path).list_feature_services()) == sorted(services)
+
+
 def test_servers_that_do_not_answer_fail_with_a_name_and_no_secret(
     servers: FeastUrls, postgres: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -252,6 +252,7 @@ def test_a_rollback_goes_back_and_forth(registry: ModelRegistry) -> None:
 def test_a_promotion_by_hand_that_was_cut_off_after_its_record_is_completed_and_recorded_once(
     registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _register(registry, _A)
     with monkeypatch.context() as cut:
         cut.setattr(registry, "promote", lambda ref: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
