@@ -144,9 +144,11 @@ def read_catalog(lake: Lake) -> "Catalog":
     columns = [field.name for field in fields(CatalogTitle)]
     titles = [CatalogTitle(**row) for row in lake.read(TABLE, columns=columns).to_pylist()]
     day = trend_day(lake)
-    if day is None:
+    activity = lake.read(ACTIVITY, day) if day else None
+    # A day of a home that older code wrote has no scores: nothing is ranked until it is computed again.
+    if activity is None or "parts" not in activity.column_names:
         return Catalog(titles)
-    return Catalog(titles, lake.read(ACTIVITY, day).to_pylist())
+    return Catalog(titles, activity.to_pylist())
 
 
 class Catalog:

@@ -206,7 +206,7 @@ class Watched:
     """How far a table has been watched.
 
     Attributes:
-        seen: the newest day that was looked at; empty before the first.
+        seen: the newest day that was looked at and of which something is known; empty before the first.
         reference: what the day of the last alarm was compared with.
         told: the day of the last alarm; empty before the first.
         is_open: whether that alarm goes on.
@@ -227,16 +227,15 @@ def new_alarm(watched: Watched, days: Iterable[WatchedDay]) -> tuple[Watched, Wa
 
     Args:
         watched: of the tick before; days before the newest that was looked at are passed over, and at the very first
-            tick all but the newest.
+            tick all but the newest. One of which nothing is known says nothing, and hides no older day that lands after
+            it.
         days: in any order.
     """
-    waiting = sorted((day for day in days if day.day >= watched.seen), key=lambda found: found.day)
+    waiting = sorted((day for day in days if day.known and day.day >= watched.seen), key=lambda found: found.day)
     begun = None
     for day in waiting if watched.seen else waiting[-1:]:
         goes_on = watched.is_open and day.reference == watched.reference
-        if not day.known:
-            watched = replace(watched, seen=day.day)
-        elif not day.alarmed:
+        if not day.alarmed:
             watched = replace(watched, seen=day.day, is_open=False)
         elif goes_on or (day.day, day.reference) == (watched.told, watched.reference):
             watched = replace(watched, seen=day.day, is_open=True)

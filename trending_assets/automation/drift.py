@@ -3,14 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date, timedelta
 
 import dagster as dg
 
 from trending_assets.automation import jobs
 from trending_assets.automation.alerts import Message
 from trending_assets.automation.cursors import Watched, WatchedDay, new_alarm
-from trending_assets.automation.sensors import retrained_assets
+from trending_assets.automation.sensors import ACTIVE, retrained_assets
 from trending_assets.domain.drift.alarms import LOOKS_BACK_DAYS
 from trending_assets.domain.drift.windows import TRAILING
 from trending_assets.resources.alerts import AlertError, AlertsResource
@@ -50,8 +49,11 @@ def message_of(begun: Mapping[str, WatchedDay]) -> Message:
 )
 def act_on_drift(
     context: dg.SensorEvaluationContext, home: HomeResource, alerts: AlertsResource, training: TrainingResource
-) -> dg.SensorResult:
+) -> dg.SensorResult | dg.SkipReason:
     """Looks at the days of drift and data quality that have landed since."""
+    active = dg.RunsFilter(job_name=jobs.retrain.name, statuses=ACTIVE)
+    if training.retrain_on_drift and context.instance.get_runs(active, limit=1):
+        return dg.SkipReason("a retraining is under way; what has drifted since waits for the next tick")
     held = {table: Watched(**watched) for table, watched in json.loads(context.cursor or "{}").items()}
     begun: dict[str, WatchedDay] = {}
     for table in TABLES:
@@ -93,14 +95,10 @@ def _tell(alerts: AlertsResource, message: Message, *, must: bool) -> str:
 
 
 def _days(lake: Lake, table: str, seen: str) -> list[WatchedDay]:
-    """The days from the newest that was looked at on; the newest of all where none was."""
-    landed = lake.days(table)
-    if not landed:
-        return []
-    # What has landed after a long silence is not gone through day by day.
-    first = (date.fromisoformat(landed[-1]) - timedelta(days=LOOKS_BACK_DAYS)).isoformat()
-    days = [day for day in landed if day >= max(seen, first)] if seen else landed[-1:]
-    return [_day(lake, table, day) for day in days]
+    """The days from the newest that was looked at on."""
+    # What has landed after a long silence is not gone through day by day. Days are counted, not the time between
+    # them: what was answered to callers yesterday may lie years after what landed last.
+    return [_day(lake, table, day) for day in lake.days(table)[-LOOKS_BACK_DAYS - 1 :] if day >= seen]
 
 
 def _day(lake: Lake, table: str, day: str) -> WatchedDay:

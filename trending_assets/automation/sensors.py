@@ -11,7 +11,7 @@ from trending_assets.automation.landings import landings, newest_by_partition, n
 from trending_assets.domain.genres.models import MODEL_NAMES
 from trending_assets.resources.training import TrainingResource
 
-_ACTIVE = [
+ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -60,9 +60,9 @@ def retrain_on_new_partitions(
 ) -> dg.SensorResult | dg.SkipReason:
     """Requests one retraining, of the models that are set, for all days since the last of its own that succeeded."""
     instance = context.instance
-    if instance.get_runs(dg.RunsFilter(job_name=jobs.retrain.name, statuses=_ACTIVE), limit=1):
+    if instance.get_runs(dg.RunsFilter(job_name=jobs.retrain.name, statuses=ACTIVE), limit=1):
         return dg.SkipReason("a retraining is under way; what has landed since waits for the next tick")
-    if instance.get_runs(dg.RunsFilter(job_name=jobs.features.name, statuses=_ACTIVE), limit=1):
+    if instance.get_runs(dg.RunsFilter(job_name=jobs.features.name, statuses=ACTIVE), limit=1):
         return dg.SkipReason("features are being computed; their days are waited for")
     # Without a cursor, what the last training set was made from has been dealt with.
     begun = context.cursor or str(newest_storage_id(instance, "genre_training_set"))

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,9 +166,9 @@ def _landed(axes: "Axes", numbers: Sequence[int], rows: Sequence[Row]) -> None:
 
 
 def _trend(axes: "Axes", numbers: Sequence[int], rows: Sequence[Row]) -> None:
-    scores = [row.watched.score if row.watched else 0.0 for row in rows]
+    scores = [row.watched.score if row.watched else nan for row in rows]
     axes.plot(
-        numbers, [row.first.score if row.first else 0.0 for row in rows], color=_OTHERS, label="first of the week"
+        numbers, [row.first.score if row.first else nan for row in rows], color=_OTHERS, label="first of the week"
     )
     axes.plot(numbers, scores, color=_PLANTED, label="the film that surges")
     axes.set_ylim(0, 100)

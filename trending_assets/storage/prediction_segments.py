@@ -101,10 +101,11 @@ def read_segment(segment: Segment) -> SegmentContent | None:
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        closed = path.with_name(path.name.removesuffix(_OPEN))
-        if not closed.exists():
+        path = path.with_name(path.name.removesuffix(_OPEN))
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
             return None
-        path, file = closed, closed.open("rb")
     with file:
         # Looked at before reading: what was written until its writer ended is then read in any case.
         finished = _locked(file.fileno(), fcntl.LOCK_SH)

@@ -127,8 +127,13 @@ def _load(connection: duckdb.DuckDBPyConnection, lake: Lake, days: list[str]) ->
         files = [str(lake.path(table, day)) for day in lake.days(table) if since <= day <= days[-1]]
         if not files:
             raise dg.Failure(f"{table} has not landed for any day up to {days[-1]}")
-        rows = connection.from_parquet(files, hive_partitioning=True)
-        rows.project(columns).create(name)
+        try:
+            connection.from_parquet(files, hive_partitioning=True).project(columns).create(name)
+        except duckdb.Error as error:
+            raise dg.Failure(
+                f"days of {table} do not fit together, as where other code wrote some of them: compute them again by "
+                f"`trending backfill` ({' '.join(str(error).split())})"
+            ) from error
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, day: date) -> pa.Table:

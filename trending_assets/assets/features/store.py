@@ -61,6 +61,7 @@ def feast_registry(home: HomeResource) -> dg.MaterializeResult[None]:
         "trending_assets.storage.online_redis",
         "trending_assets.storage.online_rows",
         "trending_assets.storage.online_sqlite",
+        "trending_assets.storage.online_store",
     ),
     group_name="features",
     owners=[OWNER],

@@ -66,7 +66,13 @@ _LIBRARIES = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "pandas", "pyarro
 
 
 # What decides a model beside its training set: every module that it is made by.
-CODE = ("trending_assets.domain.genres", "trending_assets.domain.text")
+CODE = (
+    "trending_assets.domain.genres",
+    "trending_assets.domain.text",
+    "trending_assets.domain.drift.descriptors",
+    "trending_assets.domain.drift.reference",
+    "trending_assets.domain.drift.sketches",
+)
 
 
 def version_of(lake: Lake, code: str, settings: Mapping[str, object] | None = None) -> str:

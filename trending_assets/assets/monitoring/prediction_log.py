@@ -22,6 +22,7 @@ from trending_assets.storage.prediction_log import TABLE, Compacted, compact
     backfill_policy=dg.BackfillPolicy.single_run(),
     code_version=code_version(
         __name__,
+        "trending_assets.domain.ids",
         "trending_assets.domain.predictions.merging",
         "trending_assets.domain.predictions.records",
         "trending_assets.storage.prediction_log",

@@ -7,6 +7,7 @@ matter of the source. Training sets hold only what could be used.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,12 @@ def quality(days: Mapping[str, Counts], day: str) -> list[QualityFinding]:
         _volume(days, day, source) if measure == DOCUMENTS else _share(days, day, window, (source, measure))
         for source, measure in sorted(days[day])
     ]
+    # By source, as columns are by family: among the measures of all sources no number of draws were enough.
+    by_source = groupby(found, key=lambda finding: finding.source)
+    return [finding for _, measures in by_source for finding in _adjusted(list(measures))]
+
+
+def _adjusted(found: Sequence[QualityFinding]) -> list[QualityFinding]:
     adjusted = iter(holm([finding.p_value for finding in found if finding.p_value is not None]))
     return [finding if finding.p_value is None else _decided(finding, next(adjusted)) for finding in found]
 

@@ -15,7 +15,7 @@ from trending_assets.domain.text.features import TitleFeatures
 
 PREDICTION = Record(
     "prediction",
-    "What was answered to one request for the genres of one title. It holds no text that a caller sent.",
+    "What was answered to one request for the genres of one title. Of what was sent it holds the request id alone.",
     (
         Column("prediction_id", pa.string(), "The prediction, UUID version 7."),
         Column("predicted_at", TIMESTAMP, "When it was made, as its id says; its UTC day is its partition."),

@@ -75,6 +75,8 @@ def activity(events: pd.DataFrame, facts: pd.DataFrame, day: date) -> list[dict[
         and ``volume_points``, each with ``_day`` and ``_week``; ``coverage``, above 0 and at most 1; and ``parts``, one
         a window and signal. A number that is not known is None.
     """
+    # What is counted as nothing tells of nobody: no event, no day from which on a source counted.
+    events = events[events["events"] > 0]
     if events.empty:
         return []
     before = np.array([(day - happened).days for happened in events["happened_on"]])

@@ -61,6 +61,15 @@ def test_a_source_that_has_just_come_is_unknown_and_leaves_others_alone() -> Non
     assert {f.source: f.verdict for f in quality(days, _DAY)} == {"tmdb": "usual", "wikidata": "unknown"}
 
 
+def test_a_fault_is_found_however_many_sources_there_are() -> None:
+    others = {(f"source {n}", f"{name} missing"): (5, 100) for n in range(12) for name in NULLABLE}
+    ours = {("tmdb", f"{name} missing"): (5, 100) for name in NULLABLE}
+    days = {day: {**others, **ours} for day in _BEFORE}
+    spoilt = {**ours, _MEASURE: (100, 100)}
+    found = quality(days | {_DAY: {**others, **spoilt}}, _DAY)
+    assert [each.source for each in found if each.verdict == "fault"] == ["tmdb"]
+
+
 def test_fewer_documents_than_ever_are_unusual() -> None:
     assert _verdict(3, 3, before=(100, 100), measure="documents").verdict == "unusual"
     assert _verdict(100, 100, before=(100, 100), measure="documents").verdict == "usual"

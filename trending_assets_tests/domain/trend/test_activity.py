@@ -138,3 +138,10 @@ def test_a_title_is_compared_with_its_kind_and_age(facts: dict[str, Any], cohort
 def test_a_window_is_half_a_year() -> None:
     assert (_DAY - window_start(_DAY)).days == HISTORY_DAYS - 1 == 179
     assert cohort_of("show", 12) == "show, up to a month"
+
+
+def test_a_count_of_nothing_changes_nothing() -> None:
+    young = [event for n in range(8) for event in _every_day(f"tt{n}", "wikipedia", "views", 100.0 + n, since=3)]
+    before = _scored(young)
+    assert {row["momentum_points_day"] for row in before.values()} == {0.0}
+    assert _scored([*young, ("tt0", "wikipedia", "views", 100, 0.0), ("tt9", "wikipedia", "views", 0, 0.0)]) == before
