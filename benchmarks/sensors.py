@@ -16,16 +16,21 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 
 from trending_assets.automation import alerts, jobs, sensors
+from trending_assets.automation import drift as acting_on_drift
 from trending_assets.automation.cursors import Consumed
 from trending_assets.automation.event_log import BATCHES
 from trending_assets.automation.running import open_instance
 from trending_assets.automation.sensors import LANDED_UP_TO, RANGE_END, RANGE_START
 from trending_assets.partitions import DAILY
 from trending_assets.resources.alerts import AlertsResource
+from trending_assets.resources.home import HomeResource
 from trending_assets.resources.training import TrainingResource
+from trending_assets.storage.drift_tables import DATA_QUALITY, FEATURE_DRIFT, PREDICTION_DRIFT
 from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
 
 _FIRST = date(2001, 1, 1)
 _DAYS_A_RUN = 30
@@ -37,9 +42,10 @@ _SENSORS = (
     sensors.dead_runs,
     alerts.alert_on_failed_runs,
     alerts.alert_on_late_sources,
+    acting_on_drift.act_on_drift,
 )
 # Nothing is late here, so that nobody is told; a sensor without anyone to tell would not look.
-_RESOURCES = {
+_RESOURCES: dict[str, object] = {
     "alerts": AlertsResource(urls="json://127.0.0.1:9/"),
     "training": TrainingResource(retrained=["genre_logreg"], bert_minutes=0.0, bert_new_rows=0),
 }
@@ -84,15 +90,31 @@ def land(instance: dg.DagsterInstance, defined: dg.Definitions, first: date, day
     job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, asset_selection=sorted(keys))
 
 
-def tick(instance: dg.DagsterInstance, defined: dg.Definitions, cursors: dict[str, str | None]) -> dict[str, float]:
+def measure_drift(home: Home, first: date, days: int) -> None:
+    """Days of the tables of drift and quality, each of forty columns in which nothing has moved."""
+    names = [f"column {number}" for number in range(40)]
+    rows = {"status": "measured", "p_adjusted": 1.0, "drifted": False, "reference": "genre_logreg/1", "why": ""}
+    drift = pa.Table.from_pylist([{"column": name, **rows} for name in names])
+    quality = pa.Table.from_pylist([{"source": name, "measure": "documents", "verdict": "usual"} for name in names])
+    lake = Lake(home.lake)
+    for day in ((first + timedelta(days=number)).isoformat() for number in range(days)):
+        for table in (FEATURE_DRIFT, PREDICTION_DRIFT):
+            lake.write(table, drift, day=day)
+        lake.write(DATA_QUALITY, quality, day=day)
+
+
+def tick(
+    instance: dg.DagsterInstance, defined: dg.Definitions, home: Home, cursors: dict[str, str | None]
+) -> dict[str, float]:
     """Seconds of one tick of each sensor; ``cursors`` are moved on."""
     took = {}
+    resources = _RESOURCES | {"home": HomeResource(folder=str(home.folder))}
     for sensor in _SENSORS:
         context = dg.build_sensor_context(
             instance,
             cursor=cursors.get(sensor.name),
             definitions=defined,
-            resources={name: _RESOURCES[name] for name in sensor.required_resource_keys},
+            resources={name: resources[name] for name in sensor.required_resource_keys},
             sensor_name=sensor.name,
         )
         start = time.perf_counter()
@@ -105,17 +127,23 @@ def tick(instance: dg.DagsterInstance, defined: dg.Definitions, cursors: dict[st
 def measure(days: int, sources: int) -> Sequence[tuple[str, dict[str, float]]]:
     """What was timed, and the seconds of each sensor."""
     defined, cursors = definitions(sources), dict[str, str | None]()
-    with tempfile.TemporaryDirectory() as folder, open_instance(Home(Path(folder))) as instance:
+    with tempfile.TemporaryDirectory() as folder, open_instance(home := Home(Path(folder))) as instance:
+        measure_drift(home, _FIRST, days)
         for start in range(0, days, _DAYS_A_RUN):
             land(instance, defined, _FIRST + timedelta(days=start), min(_DAYS_A_RUN, days - start))
-        first = tick(instance, defined, cursors)
+        first = tick(instance, defined, home, cursors)
         asked = Consumed.parse(cursors[sensors.retrain_on_new_partitions.name] or "").asked
         job = defined.resolve_job_def(jobs.retrain.name)
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags={LANDED_UP_TO: str(asked)})
-        tick(instance, defined, cursors)
-        nothing = tick(instance, defined, cursors)
+        tick(instance, defined, home, cursors)
+        nothing = tick(instance, defined, home, cursors)
         land(instance, defined, _FIRST + timedelta(days=days), 1)
-        return [("no cursor", first), ("nothing new", nothing), ("one more day", tick(instance, defined, cursors))]
+        measure_drift(home, _FIRST + timedelta(days=days), 1)
+        return [
+            ("no cursor", first),
+            ("nothing new", nothing),
+            ("one more day", tick(instance, defined, home, cursors)),
+        ]
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ import dagster as dg
 
 from trending_assets.ingest.source import Source
 from trending_assets.resources.home import HomeResource
+from trending_assets.storage import prediction_log
 from trending_assets.storage.card_files import write_model_card
+from trending_assets.storage.drift_tables import PREDICTION_DRIFT
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -17,7 +19,7 @@ IDENTITY_QUALITY = "identity_quality"
 INGEST, FRESHNESS, RETENTION = "ingest", "freshness", "retention"
 TRIALS = "genre_trials"
 OVER_TIME = "genre_evaluation_over_time"
-PREDICTION_LOG, LIVE_METRICS, PREDICTION_DRIFT = "prediction_log", "live_metrics", "prediction_drift"
+LIVE_METRICS = "live_metrics"
 
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
@@ -37,13 +39,13 @@ features = dg.define_asset_job(
     "features",
     # What was served on a day has nothing to do with what landed on it.
     selection=dg.AssetSelection.groups("features", "monitoring")
-    - dg.AssetSelection.assets(PREDICTION_LOG, LIVE_METRICS),
+    - dg.AssetSelection.assets(prediction_log.TABLE, LIVE_METRICS),
     description="Computes the features of landed days, puts them online, and measures drift and data quality.",
 )
 
 compact_predictions = dg.define_asset_job(
     "compact_predictions",
-    selection=dg.AssetSelection.assets(PREDICTION_LOG, LIVE_METRICS),
+    selection=dg.AssetSelection.assets(prediction_log.TABLE, LIVE_METRICS),
     description="Compacts what the API answered and was told into the prediction log, and measures how good it was.",
 )
 

@@ -7,7 +7,7 @@ from trending_assets.domain.drift.quality import FAULT
 from trending_assets.storage.lake import Lake
 
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
-PREDICTION_LOG, DATA_QUALITY = "prediction_log", "data_quality"
+DATA_QUALITY = "data_quality"
 _COLUMNS = ["column", "status", "p_adjusted", "drifted", "reference"]
 
 

@@ -4,8 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from trending_assets.automation.running import RunFailedError
 from trending_assets_tests.checks import rows
 from trending_assets_tests.integration.homes import SmallHome
 
@@ -152,3 +154,12 @@ def test_days_that_lie_further_back_than_half_a_year_change_nothing(home: SmallH
         found[landed[0]] = row["parts"][0]["lift"], row["score_week"]
     assert found[just_in] != found[newest.isoformat()]
     assert found[long_ago] == found[just_in]
+
+
+def test_days_of_other_code_are_named_with_what_to_do(home: SmallHome) -> None:
+    _land(home, _DAYS[0], [_review("a1", "anna")], [])
+    home.run("ingest", [_DAYS[0]], ["daily_activity"])
+    home.lake.write("daily_activity", pa.table({"title_id": ["tt1"], "review_count": [3]}), day=_DAYS[1])
+    rows.land(home.folder, "titles", list(rows.titles()), _DAYS[1])
+    with pytest.raises(RunFailedError, match=r"days of daily_activity do not fit together.*trending backfill"):
+        home.run("features", [_DAYS[1]], ["title_activity"])

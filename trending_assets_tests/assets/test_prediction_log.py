@@ -74,7 +74,7 @@ def requested(schedule: dg.ScheduleDefinition, home: SmallHome, at: dt.datetime)
         (run.partition_key, run.partition_key)
         if run.partition_key
         else (run.tags.get(RANGE_START), run.tags.get(RANGE_END))
-        for run in asked
+        for run in ([asked] if isinstance(asked, dg.RunRequest) else asked)
     ]
 
 
@@ -111,6 +111,9 @@ def test_days_are_compacted_in_one_run_and_measured_once_the_truth_is_known(home
     assert metadata(home, "prediction_log", DAY)["predictions with feedback"] == 1
     assert requested(schedules.compaction, home, NOON + 8 * ONE_DAY) == []
     assert requested(schedules.delayed_truth, home, NOON + 60 * ONE_DAY) == []
+    # What was answered is compared once its day is over.
+    assert requested(schedules.served_yesterday, home, NOON + ONE_DAY) == [(DAY, DAY)]
+    assert requested(schedules.served_yesterday, home, NOON + 5 * ONE_DAY) == []
 
 
 def test_a_day_without_predictions_succeeds_and_leaves_no_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A home with a champion that keeps a reference, and days of titles that can be made to drift."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,10 @@ class DriftingHome:
         earlier = lake.read("prediction_log", day).to_pylist() if lake.exists("prediction_log", day) else []
         lake.write("prediction_log", pa.Table.from_pylist(earlier + rows), day=day)
 
-    def materialise(self, instance: dg.DagsterInstance, *days: str) -> dg.ExecuteInProcessResult:
-        """Measures the drift of days, and checks it."""
+    def materialise(
+        self, instance: dg.DagsterInstance, *days: str, tables: Sequence[str] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Measures the drift of days, in all tables or in some, and checks it."""
         definitions = dg.Definitions(
             assets=[feature_drift, prediction_drift],
             asset_checks=[feature_drift_has_not_drifted, prediction_drift_has_not_drifted],
@@ -97,7 +100,8 @@ class DriftingHome:
         )
         job = definitions.resolve_implicit_global_asset_job_def()
         tags = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[-1]}
-        return job.execute_in_process(instance=instance, tags=tags)
+        selection = [dg.AssetKey(table) for table in tables] if tables else None
+        return job.execute_in_process(instance=instance, tags=tags, asset_selection=selection)
 
     def rows(self, table: str, day: str) -> dict[str, dict[str, Any]]:
         """Column → what is said of it."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from trending_assets.automation import jobs
@@ -30,6 +31,11 @@ def drifting(tmp_path: Path) -> DriftingHome:
     return home
 
 
+@dg.job(name=jobs.retrain.name)
+def _retrain() -> None:
+    """Stands for the job."""
+
+
 def _checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     return {each.asset_key.to_user_string(): each for each in result.get_asset_check_evaluations()}
 
@@ -46,12 +52,12 @@ class Watcher:
         training = TrainingResource(
             retrained=["genre_logreg"], bert_minutes=0, bert_new_rows=0, retrain_on_drift=on_drift == "retrain"
         )
-        self._resources = {"home": home.home, "alerts": AlertsResource(urls=url), "training": training}
+        self.resources = {"home": home.home, "alerts": AlertsResource(urls=url), "training": training}
         self._instance = instance
 
     def tick(self) -> list[dg.RunRequest]:
         """One tick; what it asks for."""
-        context = dg.build_sensor_context(self._instance, cursor=self.cursor, resources=self._resources)
+        context = dg.build_sensor_context(self._instance, cursor=self.cursor, resources=self.resources)
         result = act_on_drift(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
@@ -130,6 +136,48 @@ def test_predictions_of_the_log_drift_where_the_champion_grows_surer(
     assert _drifted(drifting, "prediction_drift", DAYS[1]) == said
     assert checks["prediction_drift"].passed is False
     assert {row["status"] for column, row in second.items() if column.startswith("label")} == {"measured"}
+
+
+def test_what_was_served_on_a_day_without_titles_is_compared(
+    drifting: DriftingHome, instance: dg.DagsterInstance
+) -> None:
+    drifting.land(DAYS[0], logged=False)
+    drifting.log(DAYS[1], sure=6.0)
+    drifting.materialise(instance, DAYS[1], tables=["prediction_drift"])
+    rows = drifting.rows("prediction_drift", DAYS[1])
+    assert rows["probability comedy"]["drifted"]
+    labels = [row for column, row in rows.items() if column.startswith("label")]
+    assert {(row["status"], row["why"]) for row in labels} == {("unknown", "no title landed on the day")}
+    # Too few answers, and no title to ask about instead.
+    drifting.log(DAYS[2], number=5)
+    drifting.materialise(instance, DAYS[2], tables=["prediction_drift"])
+    assert {row["status"] for row in drifting.rows("prediction_drift", DAYS[2]).values()} == {"unknown"}
+
+
+def test_a_day_of_older_code_is_no_alarm_and_no_fault(drifting: DriftingHome) -> None:
+    old = pa.table({"column": ["year"], "status": ["measured"], "score": [0.9], "drifted": [True]})
+    drifting.home.lake.write("feature_drift", old, day=DAYS[0])
+    found = alarms_of(drifting.home.lake, "feature_drift", DAYS[0])
+    assert (found.measured, found.drifted, found.alarmed) == (0, (), ())
+
+
+def test_an_alarm_waits_for_the_retraining_that_is_under_way(
+    drifting: DriftingHome,
+    instance: dg.DagsterInstance,
+    place: Place,  # noqa: F811 - the fixture
+) -> None:
+    watcher = Watcher(drifting, instance, place.url, "retrain")
+    drifting.land(DAYS[0])
+    drifting.materialise(instance, DAYS[0])
+    watcher.tick()
+    drifting.land(DAYS[1], years=1.5, shows=0.9)
+    drifting.materialise(instance, DAYS[1])
+    run = instance.create_run_for_job(_retrain, status=dg.DagsterRunStatus.STARTED)
+    context = dg.build_sensor_context(instance, cursor=watcher.cursor, resources=watcher.resources)
+    assert isinstance(act_on_drift(context), dg.SkipReason)
+    assert place.told == []
+    instance.delete_run(run.run_id)
+    assert len(watcher.tick()) == 1
 
 
 @pytest.mark.parametrize("on_drift", ["alert", "retrain"])

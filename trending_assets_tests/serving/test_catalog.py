@@ -3,6 +3,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +108,17 @@ def test_the_snapshot_is_read_from_the_lake(world: World) -> None:
         read_catalog(world.lake)
     world.land_catalog()
     assert [title.title_id for title in read_catalog(world.lake).titles] == sorted(row["title_id"] for row in TITLES)
+
+
+def test_scores_of_older_code_are_no_ranking_and_leave_the_titles(world: World) -> None:
+    world.land_catalog()
+    lists = world.lake.days("title_activity")
+    day = lists[-1] if lists else "2025-06-27"
+    old = pa.table({"title_id": [TITLES[0]["title_id"]], "reviews_1d": [3], "reviews_7d": [9]})
+    world.lake.write("title_activity", old, day=day)
+    catalog = read_catalog(world.lake)
+    assert len(catalog.titles) == len(TITLES)
+    assert list(catalog.trending("week", Wanted(), 10, None).items) == []
 
 
 ROWS = st.lists(

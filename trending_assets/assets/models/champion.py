@@ -18,6 +18,7 @@ from trending_assets.domain.genres.metrics import Evaluation, taken_for
 from trending_assets.domain.genres.models import FLOOR, ModelFileError
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import train
+from trending_assets.domain.predictions.records import GENRE_SCORES
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
@@ -59,20 +60,7 @@ _DECISIONS = pa.schema(
 _PREDICTIONS = pa.schema(
     [
         pa.field("title_id", pa.string(), False),
-        pa.field(
-            "genres",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("genre", pa.string()),
-                        ("probability", pa.float64()),
-                        ("threshold", pa.float64()),
-                        ("selected", pa.bool_()),
-                    ]
-                )
-            ),
-            False,
-        ),
+        pa.field("genres", GENRE_SCORES, False),
         pa.field("model", pa.string(), False),
         pa.field("version", pa.string(), False),
     ]

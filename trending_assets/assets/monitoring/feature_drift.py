@@ -18,9 +18,9 @@ from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, column_schema, write_days
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
+from trending_assets.storage.drift_tables import FEATURE_DRIFT
 from trending_assets.storage.lake import Lake
 
-TABLE = "feature_drift"
 _INPUTS = ("title_text", "title_embedding")
 BASIS = "titles of the day"
 
@@ -30,7 +30,7 @@ def _window() -> dg.TimeWindowPartitionMapping:
 
 
 @dg.asset(
-    key=TABLE,
+    key=FEATURE_DRIFT,
     deps=[
         *(dg.AssetDep(name, partition_mapping=_window()) for name in _INPUTS),
         dg.AssetDep("genre_champion"),
@@ -55,7 +55,7 @@ def _window() -> dg.TimeWindowPartitionMapping:
 )
 def feature_drift(context: dg.AssetExecutionContext, home: HomeResource) -> None:
     """Drift of each day of the run."""
-    lake, reports = home.lake, home.paths.reports / TABLE
+    lake, reports = home.lake, home.paths.reports / FEATURE_DRIFT
     newest, champion = max(context.partition_keys), champion_reference(context, home)
     features = lru_cache(REFERENCE_DAYS + 1)(lambda day: _features(lake, day))
 
@@ -77,9 +77,9 @@ def feature_drift(context: dg.AssetExecutionContext, home: HomeResource) -> None
     def describe(day: str) -> dict[str, Any]:
         paths = {kind: reports / f"{day}.{kind}" for kind in ("json", "html")}
         told = {f"report ({k})": dg.MetadataValue.path(str(p)) for k, p in paths.items() if p.is_file()}
-        return described(lake.read(TABLE, day).to_pylist()) | told
+        return described(lake.read(FEATURE_DRIFT, day).to_pylist()) | told
 
-    write_days(context, lake, TABLE, build, inputs, describe)
+    write_days(context, lake, FEATURE_DRIFT, build, inputs, describe)
 
 
 def _features(lake: Lake, day: str) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """``prediction_drift``: what the champion says on a day, and what sources say, against what it was judged on."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -31,7 +31,8 @@ from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, column_schema, write_days
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
-from trending_assets.storage.drift_tables import PREDICTION_DRIFT, PREDICTION_LOG
+from trending_assets.storage import prediction_log
+from trending_assets.storage.drift_tables import PREDICTION_DRIFT
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRef, load_predictor
 
@@ -46,7 +47,7 @@ _Answers = dict[str, tuple[Floats, Floats]]
 
 @dg.asset(
     key=PREDICTION_DRIFT,
-    deps=[dg.AssetDep(name) for name in (PREDICTION_LOG, _TITLES, *_FEATURES, "genre_champion")],
+    deps=[dg.AssetDep(name) for name in (prediction_log.TABLE, _TITLES, *_FEATURES, "genre_champion")],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
     code_version=code_version(
@@ -77,7 +78,7 @@ def prediction_drift(context: dg.AssetExecutionContext, home: HomeResource) -> N
         return load_predictor(home.registry, ref)
 
     def inputs(day: str) -> dict[str, str]:
-        read = [table for table in (*tables, PREDICTION_LOG) if lake.exists(table, day)] if champion else []
+        read = [table for table in (*tables, prediction_log.TABLE) if lake.exists(table, day)] if champion else []
         return {"reference": str(champion[0]) if champion else _NO_CHAMPION} | lake.input_hashes(read, [day])
 
     def build(day: str) -> pa.Table:
@@ -86,7 +87,7 @@ def prediction_drift(context: dg.AssetExecutionContext, home: HomeResource) -> N
             nothing = unknown(PREDICTIONS, names, _NO_CHAMPION, 0, 0)
             return table_of({"": nothing + unknown(LABELS, label_columns(), _NO_CHAMPION, 0, 0)}, "none")
         ref, said = champion[0], champion[1].predictions
-        basis, answers = _answers(lake, day, ref, said, lambda: predictor(ref))
+        basis, answers = _answers(lake, day, ref, said, partial(predictor, ref))
         found: dict[str, list[Finding]] = {
             basis: find_prediction_drift(said, answers, day),
             _SOURCES: _label_drift(lake, day, said),
@@ -119,9 +120,9 @@ def _answers(
 
 def _logged(lake: Lake, day: str, ref: ModelRef) -> _Answers:
     """The distinct answers of a version that were logged on a day, without those that lacked features."""
-    if not lake.exists(PREDICTION_LOG, day):
+    if not lake.exists(prediction_log.TABLE, day):
         return {}
-    rows = lake.read(PREDICTION_LOG, day, ["model", "version", "degraded", "genres"])
+    rows = lake.read(prediction_log.TABLE, day, ["model", "version", "degraded", "genres"])
     own = pc.and_(pc.equal(rows["model"], ref.model), pc.equal(rows["version"], ref.version))
     genres = rows.filter(pc.and_not(own, pc.fill_null(rows["degraded"], fill_value=False)))["genres"].combine_chunks()
     entries = genres.flatten()

@@ -13,6 +13,16 @@ from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP, Column, R
 from trending_assets.domain.ids import moment_of
 from trending_assets.domain.text.features import TitleFeatures
 
+GENRE_SCORES = pa.list_(
+    pa.struct(
+        [
+            ("genre", pa.string()),
+            ("probability", pa.float64()),
+            ("threshold", pa.float64()),
+            ("selected", pa.bool_()),
+        ]
+    )
+)
 PREDICTION = Record(
     "prediction",
     "What was answered to one request for the genres of one title. Of what was sent it holds the request id alone.",
@@ -38,20 +48,7 @@ PREDICTION = Record(
         Column("missing", STRINGS, "Features that the online store should hold and did not, as `view:feature`."),
         Column("degraded", pa.bool_(), "A feature was missing or stale."),
         Column("abstained", pa.bool_(), "No genre reached its threshold."),
-        Column(
-            "genres",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("genre", pa.string()),
-                        ("probability", pa.float64()),
-                        ("threshold", pa.float64()),
-                        ("selected", pa.bool_()),
-                    ]
-                )
-            ),
-            "Each genre that the model knows, most probable first.",
-        ),
+        Column("genres", GENRE_SCORES, "Each genre that the model knows, most probable first."),
         Column("latency_ms", pa.float64(), "Milliseconds that the prediction, or the batch that it was in, took."),
     ),
 )
