@@ -133,6 +133,7 @@ def build_defs(overrides: Mapping[str, object] | None = None, sources: Sequence[
             schedules.compaction,
             schedules.delayed_truth,
             schedules.served_yesterday,
+            *schedules.landings(sources, switched_on),
         ],
         sensors=[
             sensors.features_on_landing,

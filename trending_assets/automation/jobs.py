@@ -1,6 +1,6 @@
 """Jobs, one a purpose: what people start from the UI and the CLI, and what sensors request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,20 @@ LIVE_METRICS = "live_metrics"
 
 def ingest(sources: Iterable[str]) -> "UnresolvedAssetJobDefinition":
     """The job that lands days of the sources that are switched on."""
-    names = list(sources)
+    return _landing(INGEST, list(sources))
+
+
+def ingest_one(source: Source) -> "UnresolvedAssetJobDefinition":
+    """The job that lands days of one source."""
+    return _landing(f"{INGEST}_{source.name}", [source.name])
+
+
+def _landing(job: str, names: Sequence[str]) -> "UnresolvedAssetJobDefinition":
     # What is measured over all history is not measured again with every day.
     cleaned = dg.AssetSelection.groups("cleaned") - dg.AssetSelection.assets(IDENTITY_QUALITY)
     documents = dg.AssetSelection.assets(*([stage, name] for name in names for stage in ("raw", "parsed")))
     return dg.define_asset_job(
-        INGEST,
+        job,
         selection=documents | dg.AssetSelection.assets("quarantine") | cleaned,
         description=f"Lands days of {', '.join(names)}: documents, parsed records, cleaned tables and the catalogue.",
     )

@@ -1,6 +1,6 @@
 """Schedules: what the clock starts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -8,6 +8,7 @@ import dagster as dg
 from trending_assets.automation import jobs
 from trending_assets.automation.cursors import ranges
 from trending_assets.automation.sensors import RANGE_END, RANGE_START
+from trending_assets.ingest.source import Source
 from trending_assets.partitions import DAILY
 from trending_assets.resources.home import HomeResource
 from trending_assets.storage import prediction_log
@@ -31,6 +32,27 @@ retention = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Removes once a day what raw documents may no longer be kept.",
 )
+
+
+def landings(sources: Sequence[Source], switched_on: Collection[str]) -> list[dg.ScheduleDefinition]:
+    """A schedule for each source that is crawled, ten minutes apart: those that are switched on run from the start."""
+    live = [source for source in sources if source.crawl]
+    return [_landing(source, number, running=source.name in switched_on) for number, source in enumerate(live)]
+
+
+def _landing(source: Source, number: int, *, running: bool) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"land_{source.name}",
+        job=jobs.ingest_one(source),
+        # Well before the day is due, so that there is time to ask again.
+        cron_schedule=f"{10 * number % 60} {2 + number // 6} * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
+        description=f"Lands the day before; runs from the start where TRENDING_SOURCES names {source.name}.",
+    )
+    def landing(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(partition_key=_day_before(context))
+
+    return landing
 
 
 @dg.schedule(
@@ -71,10 +93,14 @@ def delayed_truth(context: dg.ScheduleEvaluationContext, home: HomeResource) -> 
 )
 def served_yesterday(context: dg.ScheduleEvaluationContext, home: HomeResource) -> dg.RunRequest | dg.SkipReason:
     """Requests yesterday, where anything was predicted on it."""
-    yesterday = (context.scheduled_execution_time.date() - timedelta(days=1)).isoformat()
+    yesterday = _day_before(context)
     if not home.lake.exists(prediction_log.TABLE, yesterday):
         return dg.SkipReason("nothing was predicted yesterday")
     return dg.RunRequest(partition_key=yesterday)
+
+
+def _day_before(context: dg.ScheduleEvaluationContext) -> str:
+    return (context.scheduled_execution_time.date() - timedelta(days=1)).isoformat()
 
 
 def _one_run_a_range(days: Sequence[str]) -> list[dg.RunRequest]:

@@ -97,6 +97,8 @@ def test_a_day_lands_from_the_site_to_the_catalogue_and_is_not_fetched_again(tmp
     assert CONTACT in site.seen[0].headers["user-agent"]
     site.seen.clear()
     home.ingest(SOURCE, [_OVER])
+    # Nor by what the schedule asks for.
+    home.run("ingest_tvmaze", [_OVER])
     assert site.seen == []
 
 
