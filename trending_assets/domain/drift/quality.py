@@ -27,6 +27,7 @@ LEAST_INCREASE: Mapping[str, float] = {
     DUPLICATE: 0.05,
     **{f"{name} missing": 0.10 for name in NULLABLE},
 }
+_NONE = (0, 0)
 USUAL, UNUSUAL, FAULT, UNKNOWN = "usual", "unusual", "fault", "unknown"
 
 # Source and measure → rows that have it, and all rows; of documents, how many there are, twice.
@@ -92,11 +93,17 @@ def quality(days: Mapping[str, Counts], day: str) -> list[QualityFinding]:
     Args:
         days: ISO date → its counts, for the day and those that landed before it.
         day: the day.
+
+    Returns:
+        A finding for each measure of each source of the day, and the number of documents of those that sent some on the
+        days before and none on this one.
     """
     window = reference_days(list(days), day)
+    # A source that sends nothing has no other measure on the day, and is the one to be told of.
+    measured = set(days[day]) | {key for each in days for key in days[each] if key[1] == DOCUMENTS}
     found = [
         _volume(days, day, source) if measure == DOCUMENTS else _share(days, day, window, (source, measure))
-        for source, measure in sorted(days[day])
+        for source, measure in sorted(measured)
     ]
     # By source, as columns are by family: among the measures of all sources no number of draws were enough.
     by_source = groupby(found, key=lambda finding: finding.source)
@@ -129,8 +136,12 @@ def _decided(finding: QualityFinding, p_adjusted: float) -> QualityFinding:
 
 def _volume(days: Mapping[str, Counts], day: str, source: str) -> QualityFinding:
     key = (source, DOCUMENTS)
-    counts = {date.fromisoformat(each): found[key][0] for each, found in days.items() if key in found and each < day}
-    judged = judge(days[day][key][0], date.fromisoformat(day), counts)
+    # Of the days before its first nothing is known; a day without it since then is one of no documents.
+    first = min(each for each, found in days.items() if key in found)
+    counts = {
+        date.fromisoformat(each): found.get(key, _NONE)[0] for each, found in days.items() if first <= each < day
+    }
+    judged = judge(days[day].get(key, _NONE)[0], date.fromisoformat(day), counts)
     if judged.status == "unknown":
         why = f"of {judged.days} days before something is known, which are too few"
         return QualityFinding(*key, UNKNOWN, judged.count, sum(counts.values()), why)

@@ -75,6 +75,22 @@ def test_fewer_documents_than_ever_are_unusual() -> None:
     assert _verdict(100, 100, before=(100, 100), measure="documents").verdict == "usual"
 
 
+@pytest.mark.parametrize(
+    ("sent_on", "verdict"),
+    [
+        pytest.param(_BEFORE, "unusual", id="every day so far"),
+        pytest.param(_BEFORE[1:], "unusual", id="every day but yesterday"),
+        pytest.param(_BEFORE[-1:], "usual", id="once"),
+        pytest.param(_BEFORE[:3], "unknown", id="for three days"),
+    ],
+)
+def test_a_source_that_sends_nothing_is_told_of(sent_on: list[str], verdict: str) -> None:
+    silent, other = ("imdb", "documents"), ("tmdb", "documents")
+    sent = {day: {other: (100, 100)} | ({silent: (50, 50)} if day in sent_on else {}) for day in [_DAY, *_BEFORE]}
+    (found,) = (each for each in quality(sent, _DAY) if each.source == "imdb")
+    assert (found.verdict, found.rows) == (verdict, 0)
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["kept", "duplicate", "quarantined"]), min_size=1, max_size=30))
 def test_every_document_is_counted(outcomes: list[str]) -> None:
