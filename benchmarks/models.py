@@ -181,11 +181,15 @@ def ablation(frame: pd.DataFrame) -> str:
 
 def _nothing_known(frame: pd.DataFrame) -> pd.DataFrame:
     unknown = frame.assign(countries=[[]] * len(frame), runtime_minutes=pd.array([None] * len(frame), dtype="Int64"))
-    return _no_certificate(unknown)
+    return _no_platform(_no_certificate(unknown))
 
 
 def _no_certificate(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(certificate=None)
+
+
+def _no_platform(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(platforms=[[]] * len(frame))
 
 
 def _nothing_left_out(frame: pd.DataFrame) -> pd.DataFrame:
@@ -197,8 +201,9 @@ def _nothing_left_out(frame: pd.DataFrame) -> pd.DataFrame:
 _WITHOUT: Mapping[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], Mapping[str, float]]] = {
     "nothing": (pd.DataFrame.copy, DEFAULTS),
     "texts shown without the names of genres": (pd.DataFrame.copy, {"masked_share": 0.0}),
-    "countries, running time and certificate": (_nothing_known, DEFAULTS),
+    "countries, running time, certificate and platforms": (_nothing_known, DEFAULTS),
     "certificate": (_no_certificate, DEFAULTS),
+    "platforms": (_no_platform, DEFAULTS),
     "titles whose labels are not complete": (_nothing_left_out, DEFAULTS),
 }
 

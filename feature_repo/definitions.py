@@ -8,9 +8,9 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 
 __all__ = [
-    "genre_text_embedding_v4",
-    "genre_text_v3",
-    "genre_training_v4",
+    "genre_text_embedding_v5",
+    "genre_text_v4",
+    "genre_training_v5",
     "title",
     "title_activity",
     "title_embedding",
@@ -22,4 +22,4 @@ __all__ = [
 
 _views = feature_views(Lake(Home(Settings().home).lake))
 title_text, title_embedding, title_tfidf, title_tfidf_masked, title_masked, title_activity = _views
-genre_text_v3, genre_text_embedding_v4, genre_training_v4 = feature_services(_views)
+genre_text_v4, genre_text_embedding_v5, genre_training_v5 = feature_services(_views)

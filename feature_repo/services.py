@@ -10,17 +10,17 @@ def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
     by_name = {view.name: view for view in views}
     return [
         FeatureService(
-            name="genre_text_v3",
+            name="genre_text_v4",
             features=[by_name["title_text"]],
             description="For genre models that read the text alone.",
         ),
         FeatureService(
-            name="genre_text_embedding_v4",
+            name="genre_text_embedding_v5",
             features=[by_name["title_text"], by_name["title_embedding"], by_name["title_tfidf__v1"]],
             description="For genre models that read the text, its embedding and its reduced TF-IDF.",
         ),
         FeatureService(
-            name="genre_training_v4",
+            name="genre_training_v5",
             features=[
                 by_name["title_text"],
                 by_name["title_embedding"],

@@ -36,6 +36,7 @@ def feature_views(lake: Lake) -> list[FeatureView]:
                 Field(name="countries", dtype=Array(String), description="Countries of origin; empty where unknown."),
                 Field(name="runtime_minutes", dtype=Int64, description="Running time; null where unknown."),
                 Field(name="certificate", dtype=String, description="Age certificate; null where unknown."),
+                Field(name="platforms", dtype=Array(String), description="Streaming platforms; empty where unknown."),
             ],
             source=lake_source(lake, "title_text"),
         ),

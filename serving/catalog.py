@@ -37,6 +37,7 @@ class CatalogTitle:
     plot: str | None
     runtime_minutes: int | None
     certificate: str | None
+    platforms: list[str]
     sources: list[dict[str, str]]
     aliases: list[str]
     arrived_at: dt.datetime

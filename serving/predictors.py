@@ -122,7 +122,14 @@ def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list
     """Predictions for texts that callers sent, in order."""
     features = [
         title_features(
-            each.title, each.plot or "", each.kind, each.year, each.countries, each.runtime_minutes, each.certificate
+            each.title,
+            each.plot or "",
+            each.kind,
+            each.year,
+            each.countries,
+            each.runtime_minutes,
+            each.certificate,
+            each.platforms,
         )
         for each in instances
     ]
@@ -175,7 +182,7 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
     text, kind, year = row.held.get("text"), row.held.get("kind"), row.held.get("year")
     words, embedding = row.held.get("word_count"), row.held.get("embedding")
     countries, runtime = row.held.get("countries"), row.held.get("runtime_minutes")
-    certificate = row.held.get("certificate")
+    certificate, platforms = row.held.get("certificate"), row.held.get("platforms")
     tfidf, tfidf_version = row.held.get("tfidf"), row.held.get("tfidf_version")
     if not isinstance(text, str) or kind not in KINDS:
         return None
@@ -187,6 +194,7 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
         countries=tuple(countries) if isinstance(countries, Sequence) else (),
         runtime_minutes=runtime if isinstance(runtime, int) else None,
         certificate=certificate if isinstance(certificate, str) else None,
+        platforms=tuple(platforms) if isinstance(platforms, Sequence) else (),
         embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
         tfidf=None if tfidf is None else np.asarray(tfidf, dtype=np.float32),
         tfidf_version=tfidf_version if isinstance(tfidf_version, str) else None,

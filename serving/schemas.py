@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from serving.cursors import MAX_LENGTH as MAX_CURSOR_LENGTH
 from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.codes import country_code
+from trending_assets.domain.catalog.platforms import platforms
 from trending_assets.domain.catalog.taxonomy import GENRES, Kind
 from trending_assets.domain.ids import moment_of
 from trending_assets.domain.text.cleaning import clean_text
@@ -18,6 +19,7 @@ MAX_INSTANCES = 128
 MAX_TITLE_LENGTH = 500
 MAX_PLOT_LENGTH = 20_000
 MAX_COUNTRIES, MAX_COUNTRY_LENGTH = 50, 60
+MAX_PLATFORMS, MAX_PLATFORM_LENGTH = 50, 60
 MAX_RUNTIME = 100_000
 FIRST_YEAR, LAST_YEAR = 1800, 2200
 
@@ -39,7 +41,7 @@ _PREDICTION_EXAMPLE: JsonDict = {
         "trained_at": "2025-06-27T00:00:00Z",
         "variant": "champion",
     },
-    "features": {"service": "genre_text_v3", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
+    "features": {"service": "genre_text_v4", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
     "degraded": False,
 }
 
@@ -150,6 +152,7 @@ class TitleSummary(BaseModel):
     genres: list[str] = Field(description="Labels that the sources give; predictions are asked for by id.")
     runtime_minutes: int | None
     certificate: str | None
+    platforms: list[str] = Field(description="Streaming platforms that have it.")
     reviews_total: int
     rating_mean: float | None = Field(description="Mean of the reviews' ratings, 0 to 10; null where none has one.")
     audience_rating: float | None = Field(
@@ -259,11 +262,22 @@ class Instance(BaseModel):
     certificate: Certificate | None = Field(
         default=None, description="Age certificate in the United States.", examples=["PG-13"]
     )
+    platforms: list[Annotated[str, Field(min_length=1, max_length=MAX_PLATFORM_LENGTH)]] = Field(
+        default=[],
+        max_length=MAX_PLATFORMS,
+        description="Streaming platforms that have it.",
+        examples=[["netflix", "prime-video"]],
+    )
 
     @field_validator("countries")
     @classmethod
     def _each_code_once(cls, countries: list[str]) -> list[str]:
         return list(dict.fromkeys(map(country_code, countries)))
+
+    @field_validator("platforms")
+    @classmethod
+    def _each_platform_once(cls, names: list[str]) -> list[str]:
+        return platforms(names)
 
     @model_validator(mode="after")
     def _some_text(self) -> Self:

@@ -13,9 +13,9 @@ from trending_assets.ingest.archive_reader import read_archive
 from trending_assets.ingest.documents import Document, MalformedRecordError
 
 _NOT_READ = ("original_title", "language", "genres", "labels", "imdb_id")
-_READ = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate")
+_READ = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate", "platforms")
 # What helps where a file has it.
-_OPTIONAL = ("countries", "runtime", "certificate")
+_OPTIONAL = ("countries", "runtime", "certificate", "platforms")
 _PLAIN = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 

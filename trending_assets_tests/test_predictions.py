@@ -20,6 +20,7 @@ ROW = {
     "runtime": "89",
     "age_certification": "R",
     "seasons": "",
+    "platform": "netflix",
 }
 
 
@@ -33,21 +34,28 @@ def _csv(path: Path, *without: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("without", "countries", "minutes", "rated"),
+    ("without", "countries", "minutes", "rated", "platforms"),
     [
-        ((), ["US", "GB"], 89, "R"),
-        (("runtime",), ["US", "GB"], None, "R"),
-        (("production_countries",), [], 89, "R"),
-        (("age_certification",), ["US", "GB"], 89, None),
-        (("runtime", "production_countries", "age_certification"), [], None, None),
+        ((), ["US", "GB"], 89, "R", ["netflix"]),
+        (("runtime",), ["US", "GB"], None, "R", ["netflix"]),
+        (("production_countries",), [], 89, "R", ["netflix"]),
+        (("age_certification",), ["US", "GB"], 89, None, ["netflix"]),
+        (("platform",), ["US", "GB"], 89, "R", []),
+        (("runtime", "production_countries", "age_certification", "platform"), [], None, None, []),
     ],
 )
 def test_what_a_file_lacks_is_unknown(
-    tmp_path: Path, without: tuple[str, ...], countries: list[str], minutes: int | None, rated: str | None
+    tmp_path: Path,
+    without: tuple[str, ...],
+    countries: list[str],
+    minutes: int | None,
+    rated: str | None,
+    platforms: list[str],
 ) -> None:
     ((title_id, instance),) = titles_in(_csv(tmp_path / "justwatch_new.csv", *without))
     assert (title_id, instance.title, instance.year) == ("ts1", "The Fog", 1980)
     assert (instance.countries, instance.runtime_minutes, instance.certificate) == (countries, minutes, rated)
+    assert instance.platforms == platforms
 
 
 @pytest.mark.parametrize("fact", [{"runtime": "1:30"}, {"runtime": "1e9"}, {"production_countries": f"['{'x' * 99}']"}])

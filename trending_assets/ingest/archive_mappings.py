@@ -152,6 +152,7 @@ class Titles(_Part):
     plot: _Column | None = None
     runtime: _Column | None = None
     certificate: _Column | None = None
+    platforms: Items | None = None
     imdb_id: _Column | None = None
     external_ids: dict[str, _Template] = {}
 

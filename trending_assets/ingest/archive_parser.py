@@ -116,6 +116,7 @@ def _title(document: Document, row: Mapping[str, Any], mapping: ArchiveMapping, 
         plot=_text(row, titles.plot),
         runtime_minutes=_value(row, titles.runtime, values.minutes),
         certificate=_text(row, titles.certificate),
+        platforms=_items(row, titles.platforms),
         imdb_id=_value(row, titles.imdb_id, values.imdb_id),
         external_ids={k: found for k, template in titles.external_ids.items() if (found := template.fill(row))},
     )

@@ -14,6 +14,7 @@ from trending_assets.domain.catalog.certificates import certificate as known_cer
 from trending_assets.domain.catalog.codes import country_code, language_code
 from trending_assets.domain.catalog.identity import is_imdb_id
 from trending_assets.domain.catalog.labels import LabelMap, in_order
+from trending_assets.domain.catalog.platforms import platforms as known_platforms
 from trending_assets.domain.catalog.taxonomy import Kind
 from trending_assets.domain.text.cleaning import plain_text
 from trending_assets.ingest.documents import Document, MalformedRecordError
@@ -37,6 +38,7 @@ def title(
     plot: str | None = None,
     runtime_minutes: float | None = None,
     certificate: str | None = None,
+    platforms: Iterable[str] = (),
     imdb_id: str | None = None,
     external_ids: Mapping[str, str] | None = None,
     event: datetime | date | None = None,
@@ -58,6 +60,7 @@ def title(
         plot: what it is about; None or an empty text where the source does not say.
         runtime_minutes: running time; a number that is not positive says nothing.
         certificate: age certificate; one that is not of the United States is left out.
+        platforms: names of the streaming platforms that have it.
         imdb_id: IMDb id.
         external_ids: catalogue (``tmdb``, ``thetvdb``, ``tvmaze``, ``wikidata``…) → the title's id there.
         event: when it happened; the day of release or the first of the year where not given.
@@ -93,6 +96,7 @@ def title(
         "plot": plain_text(plot or "") or None,
         "runtime_minutes": round(runtime_minutes) if runtime_minutes and runtime_minutes > 0 else None,
         "certificate": known_certificate(certificate),
+        "platforms": known_platforms(platforms),
         "imdb_id": imdb_id,
         "external_ids": [{"catalogue": k, "id": v} for k, v in sorted((external_ids or {}).items())],
         "matches": [],

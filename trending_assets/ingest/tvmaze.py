@@ -139,6 +139,7 @@ def _show(document: Document, payload: Fields) -> ParsedDocument:
         language=payload.text("language"),
         countries=[country for country in countries if country],
         plot=payload.text("summary"),
+        platforms=[channel] if (channel := payload.object("webChannel").text("name")) else [],
         runtime_minutes=payload.number("averageRuntime") or payload.number("runtime"),
         imdb_id=imdb_id,
         external_ids=ids,

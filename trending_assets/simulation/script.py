@@ -21,7 +21,7 @@ FIRST_DAY = date(2024, 1, 1)
 _SEED = 20240101
 # Of the catalogue: what is there on the first day, what lands at once later, and what is spoilt. The rest comes day by
 # day, in so many titles at most.
-_BASE, _SECOND, _SPOILT = 0.27, 0.31, 0.155
+_BASE, _SECOND, _SPOILT = 0.20, 0.25, 0.30
 _TITLES_A_DAY = 60
 _DRIFT_DAYS, _SURGE_DAYS = 5, 3
 _DAYS_A_STEP = 7

@@ -21,9 +21,9 @@ _KINDS: Mapping[str, str] = {
     "genre_blend": "The weighted mean of the log odds of `genre_logreg` and `genre_bert`.",
 }
 _USE = (
-    "It predicts the genres of films and TV shows from name and plot, and from kind, year, countries, running time "
-    "and certificate where they are known: to fill gaps in a catalogue, to sort what is new, to compare what sources "
-    "say. It is not made to judge people or works, to rate what is fit for children, or to decide alone what someone "
+    "It predicts the genres of films and TV shows from name and plot, and from kind, year, countries, running time, "
+    "certificate and streaming platforms where they are known: to fill gaps in a catalogue, to sort what is new, to "
+    "compare what sources say. It is not made to judge people or works, to rate what is fit for children, or to decide alone what someone "
     "has to live with."
 )
 _MEASURED = (

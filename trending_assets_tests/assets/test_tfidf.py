@@ -44,6 +44,7 @@ def _land(home: SmallHome, day: str, titles: int, start: int) -> None:
         "countries": pa.array([["GB"]] * titles, STRINGS),
         **dict.fromkeys(("year", "word_count", "runtime_minutes"), numbers),
         "certificate": pa.array(["PG"] * titles, pa.string()),
+        "platforms": pa.array([["netflix"]] * titles, STRINGS),
     }
     home.lake.write("title_text", pa.table({**times, **text}), day=day)
     _mask(home, day)

@@ -19,7 +19,7 @@ def probabilities(prediction: dict[str, list[dict[str, object]]]) -> dict[object
 def test_a_known_title_gets_by_id_what_its_text_gets(kind: str, api: httpx.Client) -> None:
     found = [api.get(f"/v1/titles/{t['title_id']}").json() for t in titles(api, kind=kind, limit=15)]
     assert len(found) == 15
-    sent = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate")
+    sent = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate", "platforms")
     instances = [{key: title[key] for key in sent} for title in found]
     by_text = api.post("/v1/genres/predict", json={"instances": instances}).raise_for_status().json()["predictions"]
     for title, prediction in zip(found, by_text, strict=True):

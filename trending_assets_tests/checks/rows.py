@@ -43,6 +43,7 @@ def titles() -> Rows:
         "plot": "A secret plot.",
         "runtime_minutes": 90,
         "certificate": "PG-13",
+        "platforms": ["netflix"],
         "imdb_id": "tt0123456",
         "external_ids": [{"catalogue": "tmdb", "id": "movie-1"}],
     }

@@ -43,6 +43,7 @@ def test_justwatch_gives_titles_with_what_is_counted_of_them(tmp_path: Path) -> 
         *("justwatch", "tm1", "movie", "The Lamp", 1987, "tt0000011", "PG"),
     )
     assert (lamp.titles[0]["runtime_minutes"], harbour.titles[0]["certificate"]) == (91, None)
+    assert lamp.titles[0]["platforms"] == ["netflix"]
     assert _some(lamp.titles[0], "genres", "countries", "plot") == (
         *(["documentary", "science-fiction"], ["FR", "US"], "A lamp, and a cat."),
     )

@@ -41,6 +41,7 @@ def test_a_film_becomes_a_title_with_the_labels_of_both_catalogues() -> None:
         "plot": "Four men are sent to retrieve a machine.",
         "runtime_minutes": 96,
         "certificate": None,
+        "platforms": [],
         "imdb_id": "tt0252223",
         "external_ids": [],
         "matches": [

@@ -110,6 +110,7 @@ def test_a_film_becomes_a_title() -> None:
         "plot": "A crew meets something & runs.",
         "runtime_minutes": 117,
         "certificate": "R",
+        "platforms": [],
         "imdb_id": "tt0078748",
         "external_ids": [{"catalogue": "wikidata", "id": "Q103569"}],
     }

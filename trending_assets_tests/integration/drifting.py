@@ -111,7 +111,7 @@ class DriftingHome:
 _MANIFEST: dict[str, Any] = {
     "trained_at": datetime(2025, 6, 1, tzinfo=UTC),
     "code_version": "0",
-    "feature_service": "genre_text_v3",
+    "feature_service": "genre_text_v4",
     "feature_views": {},
     "genres": list(KNOWN),
     "thresholds": _THRESHOLDS,

@@ -35,6 +35,7 @@ def fill(home: Path) -> None:
             "countries": pa.array([["US"], []], STRINGS),
             "runtime_minutes": pa.array([None, 30], pa.int64()),
             "certificate": pa.array(["PG", None], pa.string()),
+            "platforms": pa.array([["hulu"], []], STRINGS),
         }
         vectors = pa.array([[float(day[-2:])] * 384] * 2, pa.list_(pa.float32()))
         lake.write("title_text", pa.table(keys | text), day=day)

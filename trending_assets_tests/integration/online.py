@@ -7,7 +7,7 @@ from typing import Any
 from trending_assets.storage.feature_store import open_feature_store
 from trending_assets_tests.integration.homes import SmallHome
 
-SERVICE = "genre_text_embedding_v4"
+SERVICE = "genre_text_embedding_v5"
 _ACTIVITY = ("reviews_1d", "reviews_7d", "score_day", "momentum_points_week", "volume_points_week", "coverage")
 ACTIVITY = [f"title_activity:{name}" for name in _ACTIVITY]
 

@@ -64,7 +64,7 @@ def test_the_registry_holds_every_interval_view_and_service(written: tuple[Path,
         assert set(intervals) == {(day, day + dt.timedelta(days=1)) for day in days}
     assert len(store.list_feature_views()) == 6
     services = {service.name for service in store.list_feature_services()}
-    assert services == {"genre_text_v3", "genre_text_embedding_v4", "genre_training_v4"}
+    assert services == {"genre_text_v4", "genre_text_embedding_v5", "genre_training_v5"}
     assert Home(home).feast.joinpath("registry.db").exists() == (not urls.registry)
     assert Home(home).feast.joinpath("online_store.db").exists() == (not urls.online_store)
 
@@ -73,7 +73,7 @@ def test_the_api_reads_the_newest_of_every_title(written: tuple[Path, FeastUrls]
     home, urls = written
     features = open_features(home, urls)
     titles = ["tt1", "not there", *(f"tt-{day}" for day in DAYS)]
-    newest, absent, *others = features.read("genre_text_embedding_v4", titles)
+    newest, absent, *others = features.read("genre_text_embedding_v5", titles)
     assert newest.held["text"] == f"tt1 on {DAYS[-1]}"
     assert newest.held["embedding"] == [20.0] * 384
     assert newest.as_of == dt.datetime(2025, 6, 20, 12, tzinfo=dt.UTC)
@@ -90,10 +90,10 @@ def test_the_api_reads_on_while_the_registry_is_down(servers: FeastUrls, tmp_pat
         apply(tmp_path, urls)
         materialize(tmp_path, {"title_text": DAYS[:1]}, urls)
         features = open_features(tmp_path, urls)
-        assert features.read("genre_text_v3", ["tt1"])[0].held["text"] == f"tt1 on {DAYS[0]}"
+        assert features.read("genre_text_v4", ["tt1"])[0].held["text"] == f"tt1 on {DAYS[0]}"
     with pytest.raises(FeastRegistryUnavailableError):
         store_signature(Home(tmp_path).feast, urls)
-    assert features.read("genre_text_v3", ["tt1"])[0].held["year"] == 2000
+    assert features.read("genre_text_v4", ["tt1"])[0].held["year"] == 2000
 
 
 def test_the_api_sees_that_something_was_applied_or_written(written: tuple[Path, FeastUrls]) -> None:

@@ -94,6 +94,6 @@ def test_stock_feast_commands_apply_and_materialise_the_same(finished: SmallHome
     online = ("title_text", "title_embedding", "title_tfidf__v1", "title_activity")
     assert views == dict.fromkeys(online, True) | never
     services = {service.name for service in store.list_feature_services()}
-    assert services == {"genre_text_v3", "genre_text_embedding_v4", "genre_training_v4"}
+    assert services == {"genre_text_v4", "genre_text_embedding_v5", "genre_training_v5"}
     titles = titles_of(finished)
     assert differing(online_values(home.folder, titles), online_values(finished.folder, titles)) == []

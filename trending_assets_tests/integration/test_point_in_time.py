@@ -88,6 +88,7 @@ def _write(home: SmallHome, corpus: Corpus) -> None:
             "countries": pa.array([["FR", "US"]] * len(rows), pa.list_(pa.string())),
             "runtime_minutes": pa.array([90 + row["version"] for row in rows], pa.int64()),
             "certificate": pa.array([(None, "PG", "R")[row["version"] % 3] for row in rows], pa.string()),
+            "platforms": pa.array([["hulu"]] * len(rows), pa.list_(pa.string())),
         }
         vectors = [[float(row["version"])] + [1.0] * 383 for row in rows]
         lake.write("title_text", pa.table({**times, **text}), day=day)

@@ -146,7 +146,7 @@ def test_the_signature_changes_with_the_registry(tmp_path: Path) -> None:
 
 def test_the_fake_store_answers_like_feast(online: FeastFeatures) -> None:
     fake = FakeFeatures()
-    (absent,) = fake.read("genre_text_v3", ["tt3"])
+    (absent,) = fake.read("genre_text_v4", ["tt3"])
     (real,) = online.read("text_only", ["tt3"])
     assert (absent.held, absent.event_times, absent.as_of) == (real.held, real.event_times, real.as_of)
     with pytest.raises(UnknownFeatureServiceError):

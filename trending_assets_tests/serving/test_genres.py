@@ -29,7 +29,7 @@ def test_a_prediction_by_id(ready: TestClient) -> None:
             "trained_at": "2025-06-26T00:00:00Z",
             "variant": "champion",
         },
-        "features": {"service": "genre_text_v3", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
+        "features": {"service": "genre_text_v4", "as_of": "2025-06-03T00:00:00Z", "stale": False, "missing": []},
         "degraded": False,
     }
 
@@ -53,6 +53,7 @@ def test_a_missing_feature_is_stated(ready: TestClient, features: FakeFeatures) 
             "countries": [],
             "runtime_minutes": None,
             "certificate": None,
+            "platforms": [],
         }
     )
     prediction = ready.get("/v1/titles/tt0133093/genres").json()
@@ -88,7 +89,7 @@ def test_predictions_for_text(ready: TestClient) -> None:
     assert answer.status_code == 200
     first, second = answer.json()["predictions"]
     assert first["title_id"] is None
-    assert first["features"] == {"service": "genre_text_v3", "as_of": None, "stale": False, "missing": []}
+    assert first["features"] == {"service": "genre_text_v4", "as_of": None, "stale": False, "missing": []}
     assert not first["degraded"]
     assert first["prediction_id"] < second["prediction_id"]
 

@@ -37,7 +37,7 @@ def test_versions_newest_first_with_aliases_and_what_serves(three: World, client
     assert page["serving"] == {"name": "genre_majority", "version": "20250625-b"}
     assert page["aliases"]["previous"] == {"name": "genre_majority", "version": "20250624-c"}
     assert page["items"][0]["metrics"] == {"macro_f1": 0.25}
-    assert page["items"][0]["feature_service"] == "genre_text_v3"
+    assert page["items"][0]["feature_service"] == "genre_text_v4"
 
 
 def test_what_serves_is_what_is_loaded_not_what_the_alias_says(three: World, client: TestClient, state) -> None:

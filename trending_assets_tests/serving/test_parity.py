@@ -40,13 +40,14 @@ ROWS = [
         countries=[] if number % 6 == 0 else ["GB", "US"] if GENRES[number % 2] == GENRES[0] else ["US"],
         runtime_minutes=None if number % 4 == 0 else 20 + 5 * number,
         certificate=(None, "PG", "TV-MA")[number % 3],
+        platforms=[["hulu"], [], ["hulu", "netflix"]][number % 3],
     )
     for number in range(1, 25)
 ]
 
 
 MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
-SENT = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate")
+SENT = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate", "platforms")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "countries": [list(each.countries) for each in made],
             "runtime_minutes": pd.array([each.runtime_minutes for each in made], dtype="Int64"),
             "certificate": [each.certificate for each in made],
+            "platforms": [list(each.platforms) for each in made],
             "event_timestamp": ARRIVED,
             "created": ARRIVED,
         }

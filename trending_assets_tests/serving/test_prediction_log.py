@@ -50,7 +50,7 @@ def test_a_prediction_by_id_is_kept_with_all_that_made_it(
         "model": "genre_majority",
         "version": "20250626-aaaaaaaa",
         "variant": "champion",
-        "feature_service": "genre_text_v3",
+        "feature_service": "genre_text_v4",
         "feature_times": [{"view": "title_text", "event_timestamp": ARRIVED}],
         "as_of": ARRIVED,
         "stale": False,

@@ -59,7 +59,7 @@ def test_everything_is_picked_up_as_it_appears(world: World, features: FakeFeatu
         assert client.get("/readyz").json() == {
             "status": "ready",
             "model": {"name": "genre_majority", "version": "20250626-aaaaaaaa"},
-            "feature_service": "genre_text_v3",
+            "feature_service": "genre_text_v4",
             "catalog_as_of": "2025-06-26",
             "titles": 5,
         }
@@ -142,7 +142,7 @@ def test_readiness_forgives_titles_that_have_just_landed(ready: TestClient, feat
 
 def test_readiness_tells_of_a_service_that_is_missing(ready: TestClient, features: FakeFeatures) -> None:
     features.services.clear()
-    assert ready.get("/readyz").json()["reasons"] == ["the feature store has no feature service genre_text_v3 yet"]
+    assert ready.get("/readyz").json()["reasons"] == ["the feature store has no feature service genre_text_v4 yet"]
 
 
 def test_importing_the_server_loads_nothing_heavy_and_no_pipeline() -> None:

@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
         ("plot", pa.string()),
         ("runtime_minutes", pa.int32()),
         ("certificate", pa.string()),
+        ("platforms", pa.list_(pa.string())),
         ("sources", pa.list_(_SOURCE)),
         ("aliases", pa.list_(pa.string())),
         ("arrived_at", pa.timestamp("us", tz="UTC")),
@@ -69,6 +70,7 @@ def catalog_row(title_id: str, title: str, **columns: object) -> dict[str, Any]:
         "plot": f"A plot of {title}.",
         "runtime_minutes": None,
         "certificate": None,
+        "platforms": [],
         "sources": [{"source": "sample", "source_id": title_id}],
         "aliases": [],
         "arrived_at": ARRIVED,
@@ -95,6 +97,7 @@ TITLES = [
         released=dt.date(1999, 3, 31),
         runtime_minutes=136,
         certificate="R",
+        platforms=["netflix"],
     ),
     catalog_row("tt0088763", "Back to the Future", genres=["comedy"], year=1985),
     catalog_row("tt0211915", "Amélie", original_title="Le Fabuleux Destin d'Amélie Poulain", year=2001),
@@ -230,6 +233,7 @@ class FakeFeatures:
         "countries": "title_text:countries",
         "runtime_minutes": "title_text:runtime_minutes",
         "certificate": "title_text:certificate",
+        "platforms": "title_text:platforms",
     }
 
     def __init__(self) -> None:

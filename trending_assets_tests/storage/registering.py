@@ -22,7 +22,7 @@ def fields(**changes: Any) -> dict[str, Any]:
     return {
         "trained_at": datetime(2025, 6, 27, 12, tzinfo=UTC),
         "code_version": "1",
-        "feature_service": "genre_text_v3",
+        "feature_service": "genre_text_v4",
         "feature_views": {"title_text": "1"},
         "genres": ["comedy", "drama"],
         "thresholds": {"comedy": 0.3, "drama": 0.4},

@@ -64,6 +64,7 @@ merged as (
         list_sort(list_distinct(flatten(list(genres)))) as genres,
         list_sort(list_distinct(flatten(list(label_coverage)))) as label_coverage,
         {_stated("plot", "runtime_minutes", "certificate")},
+        list_sort(list_distinct(flatten(list(platforms)))) as platforms,
         list_sort(list_distinct(list({{'source': source, 'source_id': source_id}}))) as sources
     from records group by title_id
 ),

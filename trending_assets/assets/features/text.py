@@ -29,9 +29,11 @@ _TEXT = pa.schema(
         pa.field("countries", STRINGS, False),
         pa.field("runtime_minutes", pa.int64()),
         pa.field("certificate", pa.string()),
+        pa.field("platforms", STRINGS, False),
     ]
 )
-_READ = ["title_id", "title", "plot", "kind", "year", "countries", "runtime_minutes", "certificate", "arrived_at"]
+_FACTS = ("kind", "year", "countries", "runtime_minutes", "certificate", "platforms")
+_READ = ["title_id", "title", "plot", *_FACTS, "arrived_at"]
 _EMBEDDING = pa.schema(
     [pa.field("title_id", pa.string(), False), *_TIMES, pa.field("embedding", pa.list_(pa.float32()), False)]
 )
@@ -54,7 +56,7 @@ _MASKED = pa.schema(
     group_name="features",
     owners=[OWNER],
     kinds={"python", "parquet"},
-    description="Title and plot as models read them, with kind, year, length, countries, running time and certificate.",
+    description="Title and plot as models read them, with its length and the facts that they read beside it.",
     metadata=column_schema(_TEXT),
 )
 def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
@@ -71,11 +73,7 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
             features = title_features(
                 row["title"],
                 row["plot"],
-                row["kind"],
-                row["year"],
-                row["countries"],
-                row["runtime_minutes"],
-                row["certificate"],
+                *(row[name] for name in _FACTS),
             )
             rows.append(
                 {
@@ -89,6 +87,7 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
                     "countries": list(features.countries),
                     "runtime_minutes": features.runtime_minutes,
                     "certificate": features.certificate,
+                    "platforms": list(features.platforms),
                 }
             )
         return pa.Table.from_pylist(rows, schema=_TEXT)

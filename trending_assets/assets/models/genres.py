@@ -54,6 +54,7 @@ READS = pa.schema(
         pa.field("countries", STRINGS, False),
         pa.field("runtime_minutes", pa.int64()),
         pa.field("certificate", pa.string()),
+        pa.field("platforms", STRINGS, False),
         pa.field("embedding", pa.list_(pa.float32())),
         pa.field("tfidf", pa.list_(pa.float32())),
         pa.field("tfidf_version", pa.string()),

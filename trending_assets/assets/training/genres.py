@@ -18,7 +18,7 @@ from trending_assets.storage.lake import Lake
 if TYPE_CHECKING:
     import pandas as pd
 
-FEATURE_SERVICE = "genre_training_v4"
+FEATURE_SERVICE = "genre_training_v5"
 # Titles with complete labels.
 _LEAST_COMPLETE = 200
 TABLE = "genre_training_set"
@@ -46,6 +46,7 @@ _SCHEMA = pa.schema(
         pa.field("countries", STRINGS, False),
         pa.field("runtime_minutes", pa.int64()),
         pa.field("certificate", pa.string()),
+        pa.field("platforms", STRINGS, False),
         pa.field("embedding", pa.list_(pa.float32()), False),
         pa.field("tfidf", pa.list_(pa.float32()), False),
         pa.field("tfidf_version", pa.string(), False),

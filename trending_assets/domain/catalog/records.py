@@ -82,6 +82,7 @@ TITLE = Record(
         Column("plot", pa.string(), "What it is about; cleaned text.", nullable=True),
         Column("runtime_minutes", pa.int32(), "Running time in minutes.", nullable=True),
         Column("certificate", pa.string(), "Age certificate in the United States, such as `PG-13`.", nullable=True),
+        Column("platforms", STRINGS, "Streaming platforms that have it; empty where the source names none."),
         Column("imdb_id", pa.string(), "IMDb id.", nullable=True),
         Column(
             "external_ids",

@@ -20,7 +20,7 @@ from trending_assets.domain.drift.significance import holm, permutation_test, se
 from trending_assets.domain.drift.windows import MINIMUM_ROWS, REFERENCE_DAYS, comparable, reference_days
 
 QUARANTINED, DUPLICATE, DOCUMENTS = "quarantined", "duplicate", "documents"
-NULLABLE = ("year", "language", "plot", "runtime_minutes", "certificate", "countries", "genres")
+NULLABLE = ("year", "language", "plot", "runtime_minutes", "certificate", "countries", "platforms", "genres")
 # More of it than before by so much is a fault; less is none.
 LEAST_INCREASE: Mapping[str, float] = {
     QUARANTINED: 0.05,
@@ -138,9 +138,7 @@ def _volume(days: Mapping[str, Counts], day: str, source: str) -> QualityFinding
     key = (source, DOCUMENTS)
     # Of the days before its first nothing is known; a day without it since then is one of no documents.
     first = min(each for each, found in days.items() if key in found)
-    counts = {
-        date.fromisoformat(each): found.get(key, _NONE)[0] for each, found in days.items() if first <= each < day
-    }
+    counts = {date.fromisoformat(each): found.get(key, _NONE)[0] for each, found in days.items() if first <= each < day}
     judged = judge(days[day].get(key, _NONE)[0], date.fromisoformat(day), counts)
     if judged.status == "unknown":
         why = f"of {judged.days} days before something is known, which are too few"

@@ -27,12 +27,13 @@ _TOKENIZER_FILE, _ARRAYS_FILE, _GENRES_FILE = "tokenizer.json", "model.npz", "mo
 
 
 def bert_text(title: TitleFeatures) -> str:
-    """What the encoder reads of a title: its kind, year, countries, running time and certificate, then its text."""
+    """What the encoder reads of a title: first the facts that are known of it, then its text."""
     facts = [
         f"{title.kind} {title.year or ''}".strip(),
         " ".join(title.countries),
         f"{title.runtime_minutes} min" if title.runtime_minutes else "",
         f"rated {title.certificate}" if title.certificate else "",
+        f"on {' '.join(title.platforms)}" if title.platforms else "",
     ]
     return f"{', '.join(filter(None, facts))}. {title.text}"
 
@@ -48,7 +49,8 @@ class BertModel:
         weights: shape (w, k).
         intercept: shape (k,).
         calibration: what the probabilities go through.
-        reads_facts: whether the encoder reads kind, year, countries, running time and certificate before the text.
+        reads_facts: whether the encoder reads kind, year, countries, running time, certificate and platforms before the
+            text.
     """
 
     name: ClassVar[str] = "genre_bert"
@@ -57,7 +59,7 @@ class BertModel:
     # A fit takes minutes, and one fold of some thousand rows tells enough.
     held_folds: ClassVar[int | None] = 1
     search_space: ClassVar[Mapping[str, Parameter]] = {
-        "learning_rate": Parameter(1e-4, 2e-5, 5e-4, log=True),
+        "learning_rate": Parameter(2e-4, 2e-5, 5e-4, log=True),
         # The linear layer starts far better than the encoder, and its weights are larger.
         "head_rate": Parameter(10.0, 1.0, 50.0, log=True),
         # So often a row is shown without the names of genres, which would tell instead of being understood.

@@ -1,8 +1,8 @@
 """The genre training set: its splits, its labels, and its rows as features.
 
-A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind,
-year, word_count, countries, runtime_minutes, certificate, embedding, tfidf and tfidf_version (left out where no model
-reads them), masked_text, masked_embedding, masked_tfidf (the same without the names of genres), plot, language,
+A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind, year,
+word_count, countries, runtime_minutes, certificate, platforms, embedding, tfidf and tfidf_version (left out where no
+model reads them), masked_text, masked_embedding, masked_tfidf (the same without the names of genres), plot, language,
 sources, genres, label_coverage, labels_complete, split and split_reason. A slug outside a row's ``label_coverage`` is
 unknown for that row: no positive and no negative. Where the labels are not complete, a genre left out may fit all the
 same: such rows are learned from, and not judged by.
@@ -217,7 +217,7 @@ def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:
         [None if pd.isna(value) else int(value) for value in frame[name]] for name in ("year", "runtime_minutes")
     )
     certificates = [None if pd.isna(value) else value for value in frame["certificate"]]
-    facts = (years, frame["word_count"], frame["countries"], minutes, certificates)
+    facts = (years, frame["word_count"], frame["countries"], minutes, certificates, frame["platforms"])
     rows = zip(frame["text"], frame["kind"], *facts, *vectors, strict=True)
     return [
         TitleFeatures(
@@ -228,9 +228,10 @@ def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:
             countries=tuple(countries),
             runtime_minutes=runtime,
             certificate=certificate,
+            platforms=tuple(platforms),
             embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
             tfidf=None if tfidf is None else np.asarray(tfidf, dtype=np.float32),
             tfidf_version=version,
         )
-        for text, kind, year, words, countries, runtime, certificate, embedding, tfidf, version in rows
+        for text, kind, year, words, countries, runtime, certificate, platforms, embedding, tfidf, version in rows
     ]

@@ -1,7 +1,7 @@
-"""What may be known of a title beside its text, as numbers: where it was made, how long it runs and for what age."""
+"""What may be known of a title beside its text, as numbers: where made, how long, for what age, on what platforms."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,27 @@ _HIDDEN_SHARE = 0.3
 
 def common_countries(titles: Sequence[TitleFeatures]) -> tuple[str, ...]:
     """The countries that at least 20 of the titles were made in, in alphabetical order."""
-    counts = Counter(country for title in titles for country in set(title.countries))
-    return tuple(sorted(country for country, n in counts.items() if n >= _LEAST_TITLES))
+    return _common(title.countries for title in titles)
+
+
+def common_platforms(titles: Sequence[TitleFeatures]) -> tuple[str, ...]:
+    """The platforms that have at least 20 of the titles, in alphabetical order."""
+    return _common(title.platforms for title in titles)
+
+
+def _common(values: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    counts = Counter(value for each in values for value in set(each))
+    return tuple(sorted(value for value, n in counts.items() if n >= _LEAST_TITLES))
 
 
 def country_flags(title: TitleFeatures, countries: Sequence[str]) -> npt.NDArray[np.float64]:
     """1 for each of the k countries that the title was made in, else 0; shape (k,)."""
     return np.array([country in title.countries for country in countries], dtype=np.float64)
+
+
+def platform_flags(title: TitleFeatures, platforms: Sequence[str]) -> npt.NDArray[np.float64]:
+    """1 for each of the k platforms that have the title, else 0; shape (k,)."""
+    return np.array([platform in title.platforms for platform in platforms], dtype=np.float64)
 
 
 def runtime_step(title: TitleFeatures) -> int | None:
@@ -40,13 +54,16 @@ def certificate_flags(title: TitleFeatures) -> npt.NDArray[np.float64]:
 
 
 def some_without_facts(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows, three in ten of them as if countries, running time and certificate were unknown.
+    """The rows, three in ten of them as if countries, running time, certificate and platforms were unknown.
 
     Args:
         frame: rows of a training set.
         seed: decides which.
     """
     hidden = np.random.default_rng(seed).random(len(frame)) < _HIDDEN_SHARE
-    countries = [[] if hide else found for found, hide in zip(frame["countries"], hidden, strict=True)]
+    lists = {
+        name: [[] if hide else found for found, hide in zip(frame[name], hidden, strict=True)]
+        for name in ("countries", "platforms")
+    }
     unknown = {name: frame[name].mask(hidden) for name in ("runtime_minutes", "certificate")}
-    return frame.assign(countries=countries, **unknown)
+    return frame.assign(**lists, **unknown)

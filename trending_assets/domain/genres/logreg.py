@@ -21,7 +21,9 @@ from trending_assets.domain.genres.facts import (
     RUNTIME_STEPS,
     certificate_flags,
     common_countries,
+    common_platforms,
     country_flags,
+    platform_flags,
     runtime_step,
 )
 from trending_assets.domain.genres.lexicon import text_keyword_scores
@@ -45,10 +47,10 @@ _SIDE = sum(_PARTS)
 _VOCABULARY_FILE, _ARRAYS_FILE = "model.json", "model.npz"
 
 
-def _side_features(title: TitleFeatures, countries: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Kind, decade, running time and certificate one-hot, log of one plus each keyword score, countries.
+def _side_features(title: TitleFeatures, countries: Sequence[str], platforms: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Kind, decade, running time and certificate one-hot, log of one plus each keyword score, countries, platforms.
 
-    Of shape (80 + countries,).
+    Of shape (80 + countries + platforms,).
     """
     side = np.zeros(_SIDE)
     show, step = title.kind == "show", runtime_step(title)
@@ -61,7 +63,7 @@ def _side_features(title: TitleFeatures, countries: Sequence[str]) -> npt.NDArra
     flags = certificate_flags(title)
     side[_CERTIFICATE:_KEYWORDS] = (*flags, 1.0 - flags.sum())
     side[_KEYWORDS:] = np.log1p(text_keyword_scores(title.text))
-    return np.concatenate([side, country_flags(title, countries)])
+    return np.concatenate([side, country_flags(title, countries), platform_flags(title, platforms)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,8 @@ class LogisticRegressionModel:
         genres: the k slugs.
         tfidf: the vocabulary of m terms.
         countries: the c countries that it knows.
-        weights: shape (m + 80 + c, k), float32.
+        platforms: the p platforms that it knows.
+        weights: shape (m + 80 + c + p, k), float32.
         intercept: shape (k,).
         calibration: what the probabilities go through.
     """
@@ -93,6 +96,7 @@ class LogisticRegressionModel:
     genres: tuple[str, ...]
     tfidf: TfIdf
     countries: tuple[str, ...]
+    platforms: tuple[str, ...]
     weights: npt.NDArray[np.float32]
     intercept: npt.NDArray[np.float64]
     calibration: Calibration
@@ -119,8 +123,8 @@ class LogisticRegressionModel:
         terms = [terms_of(words_of(title.text)) for title in titles]
         strength, weight = settled["inverse_regularisation"], settled["side_weight"]
         tfidf = TfIdf.fit(terms, _MINIMUM_TEXTS, int(settled["largest_vocabulary"]))
-        countries = common_countries(titles)
-        side = np.array([_side_features(title, countries) for title in titles])
+        countries, platforms = common_countries(titles), common_platforms(titles)
+        side = np.array([_side_features(title, countries, platforms) for title in titles])
         plain = hstack([tfidf.matrix(terms), csr_matrix(side * weight)]).tocsr()
         # One more column takes up what incomplete labels leave out, and no title that is asked about has it.
         apart = hstack([plain, csr_matrix(incomplete_rows(frame)[:, None] * _APART)]).tocsr()
@@ -143,7 +147,7 @@ class LogisticRegressionModel:
                 fitted.fit((apart if left_out[column] else plain)[known], truth)
                 weights[:, column], intercept[column] = fitted.coef_[0][: len(weights)], fitted.intercept_[0]
         weights[len(tfidf.vocabulary) :] *= weight
-        return cls(tuple(genres), tfidf, countries, weights, intercept, Calibration.identity(len(genres)))
+        return cls(tuple(genres), tfidf, countries, platforms, weights, intercept, Calibration.identity(len(genres)))
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities, shape (len(features), k)."""
@@ -154,7 +158,7 @@ class LogisticRegressionModel:
 
     def _score(self, title: TitleFeatures) -> npt.NDArray[np.float64]:
         columns, values = self.tfidf.row(terms_of(words_of(title.text)))
-        side = _side_features(title, self.countries)
+        side = _side_features(title, self.countries, self.platforms)
         return values @ self.weights[columns] + side @ self.weights[-len(side) :] + self.intercept
 
     def with_calibration(self, calibration: Calibration) -> Self:
@@ -166,8 +170,13 @@ class LogisticRegressionModel:
         return
 
     def save(self, folder: Path) -> None:
-        """Writes ``model.json`` (genres, vocabulary, countries) and ``model.npz`` (arrays)."""
-        content = {"genres": self.genres, "countries": self.countries, "vocabulary": self.tfidf.vocabulary}
+        """Writes ``model.json`` (genres, vocabulary, countries, platforms) and ``model.npz`` (arrays)."""
+        content = {
+            "genres": self.genres,
+            "countries": self.countries,
+            "platforms": self.platforms,
+            "vocabulary": self.tfidf.vocabulary,
+        }
         (folder / _VOCABULARY_FILE).write_text(
             json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -188,15 +197,16 @@ class LogisticRegressionModel:
             ModelFileError: their sizes do not fit together.
         """
         content = json.loads((folder / _VOCABULARY_FILE).read_text(encoding="utf-8"))
-        genres, countries, vocabulary = tuple(content["genres"]), tuple(content["countries"]), content["vocabulary"]
+        genres, countries, platforms = (tuple(content[name]) for name in ("genres", "countries", "platforms"))
+        vocabulary = content["vocabulary"]
         with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
             expected = {
                 "idf": (len(vocabulary),),
-                "weights": (len(vocabulary) + _SIDE + len(countries), len(genres)),
+                "weights": (len(vocabulary) + _SIDE + len(countries) + len(platforms), len(genres)),
                 **dict.fromkeys(("intercept", "slope", "shift"), (len(genres),)),
             }
             if any(arrays[name].shape != shape for name, shape in expected.items()):
                 raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres and {len(vocabulary)} terms")
             calibration = Calibration(arrays["slope"], arrays["shift"])
             tfidf = TfIdf(vocabulary, arrays["idf"])
-            return cls(genres, tfidf, countries, arrays["weights"], arrays["intercept"], calibration)
+            return cls(genres, tfidf, countries, platforms, arrays["weights"], arrays["intercept"], calibration)

@@ -17,8 +17,8 @@ from trending_assets.domain.genres.calibration import Calibration
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter
 from trending_assets.domain.text.features import TitleFeatures
 
-TEXT_SERVICE = "genre_text_v3"
-TEXT_EMBEDDING_SERVICE = "genre_text_embedding_v4"
+TEXT_SERVICE = "genre_text_v4"
+TEXT_EMBEDDING_SERVICE = "genre_text_embedding_v5"
 
 _CLASSES = {
     "genre_majority": ("majority", "MajorityModel"),

@@ -19,7 +19,13 @@ from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, judging_labels
-from trending_assets.domain.genres.facts import certificate_flags, common_countries, country_flags
+from trending_assets.domain.genres.facts import (
+    certificate_flags,
+    common_countries,
+    common_platforms,
+    country_flags,
+    platform_flags,
+)
 from trending_assets.domain.genres.lexicon import text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, MissingEmbeddingError, ModelFileError
@@ -95,14 +101,15 @@ def _tfidf(title: TitleFeatures, reduction: ReducedTfIdf) -> npt.NDArray[np.floa
 def _design(
     titles: Sequence[TitleFeatures],
     countries: Sequence[str],
+    platforms: Sequence[str],
     mean: npt.NDArray[np.float64],
     axes: npt.NDArray[np.float64],
     reduction: ReducedTfIdf,
 ) -> npt.NDArray[np.float32]:
-    """What the trees read, shape (n, 67 + countries + axes).
+    """What the trees read, shape (n, 67 + countries + platforms + axes).
 
-    Is-show, year, word count, running time, keyword scores, certificates, countries, axes of the embedding, reduced
-    TF-IDF.
+    Is-show, year, word count, running time, keyword scores, certificates, countries, platforms, axes of the embedding,
+    reduced TF-IDF.
     """
     rows = []
     for title in titles:
@@ -112,7 +119,7 @@ def _design(
         place = axes @ (_embedding(title) - mean)
         keywords = text_keyword_scores(title.text)
         tfidf = _tfidf(title, reduction)
-        flags = (certificate_flags(title), country_flags(title, countries))
+        flags = (certificate_flags(title), country_flags(title, countries), platform_flags(title, platforms))
         rows.append(np.concatenate([plain, keywords, *flags, place, tfidf]))
     return np.array(rows, dtype=np.float32)
 
@@ -125,6 +132,7 @@ class XGBoostModel:
         genres: the k slugs.
         booster: the trees.
         countries: the countries that it knows.
+        platforms: the platforms that it knows.
         mean: shape (384,).
         axes: shape (at most 48, 384).
         reduction: makes a text's reduced TF-IDF.
@@ -148,6 +156,7 @@ class XGBoostModel:
     genres: tuple[str, ...]
     booster: "xgboost.Booster"
     countries: tuple[str, ...]
+    platforms: tuple[str, ...]
     mean: npt.NDArray[np.float64]
     axes: npt.NDArray[np.float64]
     reduction: ReducedTfIdf
@@ -181,7 +190,7 @@ class XGBoostModel:
         import xgboost
 
         titles, reduction = features_of(frame), reduction or ReducedTfIdf.unfitted()
-        countries = common_countries(titles)
+        countries, platforms = common_countries(titles), common_platforms(titles)
         mean, axes = main_axes(np.array([_embedding(title) for title in titles]))
         judging = judging_labels(frame, labels)
         intercept = logit(prevalence(judging))
@@ -189,7 +198,7 @@ class XGBoostModel:
         left_out = np.isnan(judging) & ~np.isnan(labels)
         starts = np.where(left_out, logit(prevalence(np.where(left_out, labels, np.nan))), intercept)
         data = xgboost.QuantileDMatrix(
-            _design(titles, countries, mean, axes, reduction),
+            _design(titles, countries, platforms, mean, axes, reduction),
             label=np.nan_to_num(labels),
             max_bin=_PARAMETERS["max_bin"],
             nthread=1,
@@ -203,7 +212,7 @@ class XGBoostModel:
             obj=masked_logistic(labels, starts),
         )
         identity = Calibration.identity(len(genres))
-        return cls(tuple(genres), booster, countries, mean, axes, reduction, intercept, identity)
+        return cls(tuple(genres), booster, countries, platforms, mean, axes, reduction, intercept, identity)
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities, shape (len(features), k).
@@ -214,7 +223,8 @@ class XGBoostModel:
         if not features:
             return np.empty((0, len(self.genres)))
         margins = self.booster.inplace_predict(
-            _design(features, self.countries, self.mean, self.axes, self.reduction), predict_type="margin"
+            _design(features, self.countries, self.platforms, self.mean, self.axes, self.reduction),
+            predict_type="margin",
         )
         scores = np.asarray(margins, dtype=np.float64).reshape(len(features), len(self.genres)) + self.intercept
         return self.calibration.apply(sigmoid(scores))
@@ -228,7 +238,7 @@ class XGBoostModel:
         return
 
     def save(self, folder: Path) -> None:
-        """Writes ``model.ubj`` (trees), ``model.npz`` (arrays), ``model.json`` (genres, countries) and ``tfidf.*``."""
+        """Writes ``model.ubj`` (trees), ``model.npz`` (arrays), ``model.json`` (lists) and ``tfidf.*``."""
         self.booster.save_model(folder / _BOOSTER_FILE)
         np.savez(
             folder / _ARRAYS_FILE,
@@ -239,7 +249,7 @@ class XGBoostModel:
             shift=self.calibration.intercept,
         )
         self.reduction.save(folder)
-        content = {"genres": self.genres, "countries": self.countries}
+        content = {"genres": self.genres, "countries": self.countries, "platforms": self.platforms}
         (folder / _GENRES_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -252,17 +262,18 @@ class XGBoostModel:
         import xgboost
 
         content = json.loads((folder / _GENRES_FILE).read_text(encoding="utf-8"))
-        genres, countries = tuple(content["genres"]), tuple(content["countries"])
+        genres, countries, platforms = (tuple(content[name]) for name in ("genres", "countries", "platforms"))
         booster = xgboost.Booster({"nthread": 1}, model_file=folder / _BOOSTER_FILE)
         with np.load(folder / _ARRAYS_FILE, allow_pickle=False) as arrays:
             names = ("mean", "axes", "intercept", "slope", "shift")
             mean, axes, intercept, slope, shift = (arrays[name] for name in names)
         if {len(intercept), len(slope), len(shift)} != {len(genres)} or axes.shape[1:] != mean.shape:
             raise ModelFileError(f"{folder}: arrays do not fit {len(genres)} genres")
-        if booster.num_features() != _PLAIN_FEATURES + len(countries) + len(axes):
+        if booster.num_features() != _PLAIN_FEATURES + len(countries) + len(platforms) + len(axes):
             raise ModelFileError(f"{folder}: trees on {booster.num_features()} features do not fit {len(axes)} axes")
         try:
             reduction = ReducedTfIdf.load(folder)
         except (FileNotFoundError, ValueError) as error:
             raise ModelFileError(f"{folder}: no reduced TF-IDF: {error}") from error
-        return cls(genres, booster, countries, mean, axes, reduction, intercept, Calibration(slope, shift))
+        calibration = Calibration(slope, shift)
+        return cls(genres, booster, countries, platforms, mean, axes, reduction, intercept, calibration)

@@ -104,7 +104,14 @@ def input_sha256(features: TitleFeatures) -> str:
 
     A title predicted by its id and by its text has the same hash where both give the same.
     """
-    facts = [features.kind, features.year, list(features.countries), features.runtime_minutes, features.certificate]
+    facts = [
+        features.kind,
+        features.year,
+        list(features.countries),
+        features.runtime_minutes,
+        features.certificate,
+        list(features.platforms),
+    ]
     return hashlib.sha256(json.dumps([features.text, *facts]).encode()).hexdigest()
 
 

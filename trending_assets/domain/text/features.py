@@ -1,7 +1,7 @@
 """Text features of a title, the same code offline and online.
 
 A genre model may use only what a caller can send with an unseen title: its name, plot, kind, year, countries, running
-time and certificate. So a prediction for it equals the prediction for the same title by id.
+time, certificate and platforms. So a prediction for it equals the prediction for the same title by id.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ class TitleFeatures:
         runtime_minutes: its running time, of a show that of an episode; None where that is unknown.
         certificate: its age certificate, one of
             :data:`~trending_assets.domain.catalog.certificates.CERTIFICATES`; None where that is unknown.
+        platforms: streaming platforms that have it; empty where that is unknown.
         embedding: 384 float32 values, or None where the model in use needs no embedding.
         tfidf: 32 float32 values of a reduced TF-IDF, or None; a model that reads it can compute it too.
         tfidf_version: which fitted transformation made ``tfidf``; values of another than the model's own say nothing.
@@ -39,6 +40,7 @@ class TitleFeatures:
     countries: tuple[str, ...] = ()
     runtime_minutes: int | None = None
     certificate: str | None = None
+    platforms: tuple[str, ...] = ()
     embedding: npt.NDArray[np.float32] | None = None
     tfidf: npt.NDArray[np.float32] | None = None
     tfidf_version: str | None = None
@@ -58,6 +60,7 @@ def title_features(
     countries: Sequence[str] = (),
     runtime_minutes: int | None = None,
     certificate: str | None = None,
+    platforms: Sequence[str] = (),
 ) -> TitleFeatures:
     """Stateless features of a title, without its embedding.
 
@@ -69,6 +72,7 @@ def title_features(
         countries: where it was made, ISO 3166-1.
         runtime_minutes: its running time, or None.
         certificate: its age certificate, or None.
+        platforms: streaming platforms that have it.
     """
     text = model_text(title, plot)
     return TitleFeatures(
@@ -79,4 +83,5 @@ def title_features(
         countries=tuple(countries),
         runtime_minutes=runtime_minutes,
         certificate=certificate,
+        platforms=tuple(platforms),
     )

@@ -104,7 +104,8 @@ def test_every_document_is_counted(outcomes: list[str]) -> None:
 def test_an_empty_list_is_missing_as_a_null_is() -> None:
     titles = pd.DataFrame(
         {name: [None, "x"] for name in ("year", "language", "plot", "runtime_minutes", "certificate")}
-        | {"source": ["tmdb"] * 2, "countries": [np.array([]), np.array(["FR"])], "genres": [[], ["comedy"]]}
+        | {"source": ["tmdb"] * 2, "countries": [np.array([]), np.array(["FR"])], "platforms": [[], ["hulu"]]}
+        | {"genres": [[], ["comedy"]]}
     )
     found = counts_of(pd.DataFrame({"source": [], "outcome": []}), titles)
     assert {measure: counts for (_, measure), counts in found.items()} == {

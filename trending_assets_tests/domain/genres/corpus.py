@@ -42,6 +42,7 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
                 "word_count": len(words) + 2,
                 "runtime_minutes": None if i % 7 == 0 else int(rng.integers(20, 180)),
                 "certificate": (None, "PG-13", "R")[i % 3],
+                "platforms": [[], ["hulu"], ["hulu", "netflix"]][i % 3],
                 "embedding": (embedding / np.linalg.norm(embedding)).astype(np.float32),
                 "language": str(rng.choice(["en", "fr"])) if i % 10 else None,
                 "countries": ["FR"] if i % 3 == 0 else ["GB", "US"] if i % 3 == 1 else [],

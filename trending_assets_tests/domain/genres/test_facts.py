@@ -12,7 +12,9 @@ from trending_assets.domain.genres.facts import (
     RUNTIME_STEPS,
     certificate_flags,
     common_countries,
+    common_platforms,
     country_flags,
+    platform_flags,
     runtime_step,
     some_without_facts,
 )
@@ -28,7 +30,8 @@ def _title(countries: list[str], minutes: int | None = None) -> TitleFeatures:
 
 def _without_facts(frame: pd.DataFrame) -> pd.DataFrame:
     minutes = pd.array([None] * len(frame), dtype="Int64")
-    return frame.assign(countries=[[]] * len(frame), runtime_minutes=minutes, certificate=None)
+    lists = {name: [[]] * len(frame) for name in ("countries", "platforms")}
+    return frame.assign(**lists, runtime_minutes=minutes, certificate=None)
 
 
 def test_a_certificate_is_one_of_those_known_or_nothing() -> None:
@@ -45,6 +48,15 @@ def test_a_country_counts_from_twenty_titles_on() -> None:
     assert country_flags(_title(["JP", "FR"]), known).tolist() == [0, 1, 0]
 
 
+def test_a_platform_counts_from_twenty_titles_on() -> None:
+    offered = [("hulu",)] * 19 + [("netflix", "hbo-max")] * 20
+    titles = [title_features("A title", "plain1", "show", 2020, platforms=each) for each in offered]
+    known = common_platforms(titles)
+    assert known == ("hbo-max", "netflix")
+    assert platform_flags(titles[0], known).tolist() == [0, 0]
+    assert platform_flags(titles[-1], known).tolist() == [1, 1]
+
+
 @given(st.none() | st.integers(1, 10_000))
 def test_running_times_fall_into_steps(minutes: int | None) -> None:
     step = runtime_step(_title([], minutes))
@@ -56,11 +68,13 @@ def test_running_times_fall_into_steps(minutes: int | None) -> None:
 
 def test_three_rows_in_ten_are_learned_from_without_them() -> None:
     minutes = pd.array([90] * 4000, dtype="Int64")
-    frame = pd.DataFrame({"countries": [["US"]] * 4000, "runtime_minutes": minutes, "certificate": "PG"})
+    lists = {"countries": [["US"]] * 4000, "platforms": [["hulu"]] * 4000}
+    frame = pd.DataFrame({**lists, "runtime_minutes": minutes, "certificate": "PG"})
     shown = some_without_facts(frame, seed=1)
     hidden = shown["runtime_minutes"].isna()
     assert 0.27 < hidden.mean() < 0.33
-    assert [bool(found) for found in shown["countries"]] == (~hidden).tolist()
+    for name in lists:
+        assert [bool(found) for found in shown[name]] == (~hidden).tolist()
     assert shown["certificate"].isna().equals(hidden)
     assert some_without_facts(frame, seed=1).equals(shown)
     assert not some_without_facts(frame, seed=2).equals(shown)
@@ -74,6 +88,7 @@ def test_three_rows_in_ten_are_learned_from_without_them() -> None:
         {"countries": lambda drama: ["KR"] if drama else ["US"]},
         {"runtime_minutes": lambda drama: 150 if drama else 40},
         {"certificate": lambda drama: "R" if drama else "G"},
+        {"platforms": lambda drama: ["hulu"] if drama else ["netflix"]},
     ],
 )
 def test_a_fact_that_tells_a_genre_is_learned(name: str, told: dict) -> None:

@@ -169,7 +169,7 @@ def test_a_telling_word_raises_its_genre(models: dict[str, GenreModel], name: st
 @pytest.mark.parametrize("text", ["", "!!!", "é ü ñ 漢字", "x" * 20_000])
 def test_odd_texts_are_predicted(models: dict[str, GenreModel], name: str, text: str) -> None:
     features = title_features("", text, "show", None)
-    if model_class(name).feature_service == "genre_text_embedding_v4":
+    if model_class(name).feature_service == "genre_text_embedding_v5":
         features = type(features)(**{**vars(features), "embedding": np.zeros(384, dtype=np.float32)})
     assert np.isfinite(models[name].predict_proba([features])).all()
 

@@ -17,7 +17,7 @@ class FixedModel:
     """A model that gives the probabilities it was made with."""
 
     name: ClassVar[str] = "genre_fixed"
-    feature_service: ClassVar[str] = "genre_text_v3"
+    feature_service: ClassVar[str] = "genre_text_v4"
     calibrates: ClassVar[bool] = False
 
     def __init__(self, probabilities: dict[str, float]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from trending_assets.domain.catalog.certificates import certificate
+from trending_assets.domain.catalog.platforms import platforms
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import features_of, label_matrix, rows_of, splits
 from trending_assets.domain.genres.masking import mask_genre_words
@@ -206,6 +207,7 @@ def _justwatch_rows(path: Path) -> Iterator[dict[str, object]]:
                 "countries": row["production_countries"].strip("[]").replace("'", "").split(", "),
                 "runtime_minutes": int(float(row["runtime"])) if row["runtime"] else None,
                 "certificate": certificate(row["age_certification"]),
+                "platforms": platforms([row["platform"]]),
                 "sources": ["justwatch"],
                 "genres": sorted(labels & set(coverage)),
                 "label_coverage": coverage,

@@ -32,7 +32,7 @@ def prediction(moment: dt.datetime = NOON, number: int = 0, **changed: Any) -> d
         "model": "genre_logreg",
         "version": "20260301-aaaaaaaa",
         "variant": "champion",
-        "feature_service": "genre_text_v3",
+        "feature_service": "genre_text_v4",
         "feature_times": [{"view": "title_text", "event_timestamp": "2026-03-01T00:00:00Z"}],
         "as_of": "2026-03-01T00:00:00Z",
         "stale": False,

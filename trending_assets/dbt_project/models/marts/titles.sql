@@ -18,6 +18,7 @@ select
     {% for column in ['plot', 'runtime_minutes', 'certificate', 'imdb_id'] -%}
     first({{ column }} {{ newest }}) filter (where {{ column }} is not null) as {{ column }},
     {% endfor -%}
+    list_sort(list_distinct(flatten(list(platforms)))) as platforms,
     list_sort(list_distinct(flatten(list(external_ids)))) as external_ids,
     {% for column in ['event_time', 'arrived_at', 'document_sha256'] -%}
     first({{ column }} {{ newest }}) as {{ column }}{{ "," if not loop.last }}

@@ -28,6 +28,7 @@ select
     parsed.title.plot,
     parsed.title.runtime_minutes,
     parsed.title.certificate,
+    parsed.title.platforms,
     parsed.title.imdb_id,
     parsed.title.external_ids,
     parsed.title.event_time,
