@@ -23,8 +23,8 @@ _KINDS: Mapping[str, str] = {
 _USE = (
     "It predicts the genres of films and TV shows from name and plot, and from kind, year, countries, running time, "
     "certificate and streaming platforms where they are known: to fill gaps in a catalogue, to sort what is new, to "
-    "compare what sources say. It is not made to judge people or works, to rate what is fit for children, or to decide alone what someone "
-    "has to live with."
+    "compare what sources say. It is not made to judge people or works, to rate what is fit for children, or to decide "
+    "alone what someone has to live with."
 )
 _MEASURED = (
     "On {rows} test titles, which it has not seen and no threshold was chosen on: with 95 % bootstrap intervals, and "

@@ -14,6 +14,8 @@ from trending_assets.storage.atomic import replacing
 from trending_assets.storage.objects import FolderObjects, Objects
 
 MANIFEST = "manifest.json"
+# What `sha256sum --check` reads: the hash of the manifest, which tells those of all other files.
+SEAL = "manifest.sha256"
 
 
 class TamperedModelError(RuntimeError):
@@ -24,6 +26,11 @@ def sha256_of(path: Path) -> str:
     """Hash of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sealed(manifest: bytes) -> bytes:
+    """The seal of a manifest: its hash and its name."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
 
 
 def verified_files(objects: Objects, cache: Path, version: str, registered: Mapping[str, str]) -> Path:
@@ -38,7 +45,7 @@ def verified_files(objects: Objects, cache: Path, version: str, registered: Mapp
     Raises:
         TamperedModelError: a file is missing, changed, a link, or not registered.
     """
-    found = {key.removeprefix(f"{version}/") for key in objects.below(version)} - {MANIFEST}
+    found = {key.removeprefix(f"{version}/") for key in objects.below(version)} - {MANIFEST, SEAL}
     for name in sorted(found ^ registered.keys()):
         raise TamperedModelError(f"{version}: {name} is {'not in the manifest' if name in found else 'missing'}")
     if isinstance(objects, FolderObjects):

@@ -1,11 +1,13 @@
 """The model registry: folders of models that never change, and one small file that says which of them serves.
 
-``<root>/<model>/<version>/`` holds a model's files and its ``manifest.json``; ``aliases.json`` names the
-champion, the challenger and the previous champion; ``decisions/`` keeps each decision of the gate. The root is a
-folder or a place in an S3 bucket, and both hold the same. Everything is written beside its place and swapped in, a
-version's manifest last, so a reader sees the old state or the new one.
+``<root>/<model>/<version>/`` holds a model's files, its ``manifest.json`` and the hash of that; ``aliases.json`` names
+the champion, the challenger and the previous champion, and the hashes of their manifests; ``decisions/`` keeps each
+decision of the gate. The root is a folder or a place in an S3 bucket, and both hold the same. Everything is written
+beside its place and swapped in, a version's manifest last, so a reader sees the old state or the new one.
 """
 
+import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -18,8 +20,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from trending_assets.domain.genres.models import ModelFileError, load_model
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.ids import uuid7
+from trending_assets.storage import model_aliases
 from trending_assets.storage.home import Home
-from trending_assets.storage.model_files import MANIFEST, TamperedModelError, sha256_of, verified_files
+from trending_assets.storage.model_files import MANIFEST, SEAL, TamperedModelError, sealed, sha256_of, verified_files
 from trending_assets.storage.objects import FolderObjects, InvalidUrlError, Objects
 from trending_assets.storage.s3_objects import S3Objects
 
@@ -131,8 +134,8 @@ def _with_champion(aliases: Mapping[str, ModelRef], ref: ModelRef) -> dict[str, 
     return {alias: held for alias, held in aliases.items() if (alias, held) != ("challenger", ref)} | {"champion": ref}
 
 
-def _parsed_aliases(content: bytes) -> dict[str, ModelRef]:
-    return {alias: ModelRef.parse(text) for alias, text in cast("dict[str, str]", json.loads(content)).items()}
+def _refs_of(aliases: Mapping[str, model_aliases.Alias]) -> dict[str, ModelRef]:
+    return {name: ModelRef.parse(alias.version) for name, alias in aliases.items()}
 
 
 class ModelRegistry:
@@ -174,7 +177,7 @@ class ModelRegistry:
 
         Raises:
             pydantic.ValidationError: a field is missing, unknown or of the wrong type.
-            ModelFileError: ``save`` wrote no file, a link, or a ``manifest.json``.
+            ModelFileError: ``save`` wrote no file, a link, or a manifest of its own.
         """
         if self.exists(ref):
             return self.manifest(ref)
@@ -183,10 +186,12 @@ class ModelRegistry:
             with self._objects.creating(str(ref), last=MANIFEST) as folder:
                 save(folder)
                 names = FolderObjects(folder).below("")
-                if not names or MANIFEST in names or any((folder / name).is_symlink() for name in names):
-                    raise ModelFileError(f"{ref}: a model saves at least one plain file, and no {MANIFEST}")
+                if not names or {MANIFEST, SEAL} & set(names) or any((folder / name).is_symlink() for name in names):
+                    raise ModelFileError(f"{ref}: a model saves at least one plain file, and no {MANIFEST} or {SEAL}")
                 manifest = draft.model_copy(update={"files": {name: sha256_of(folder / name) for name in names}})
-                (folder / MANIFEST).write_bytes(_json_bytes(manifest.model_dump(mode="json")))
+                content = _json_bytes(manifest.model_dump(mode="json"))
+                (folder / MANIFEST).write_bytes(content)
+                (folder / SEAL).write_bytes(sealed(content))
         except OSError:
             # Another process registered it first: its version cannot be replaced, and need not be.
             if not self.exists(ref):
@@ -198,20 +203,34 @@ class ModelRegistry:
 
         Raises:
             UnknownModelError: it is not registered.
-            TamperedModelError: its manifest cannot be read, or is another version's.
+            TamperedModelError: its manifest cannot be read, is not the one that was registered or that an alias was
+                set to, or is another version's.
         """
+        manifest, content = self._stored(ref)
+        found = hashlib.sha256(content).hexdigest()
+        for name, alias in self._stored_aliases().items():
+            if alias.version == str(ref) and alias.manifest_sha256 not in (None, found):
+                raise TamperedModelError(f"{ref}: {MANIFEST} is not the one that {name} was set to")
+        return manifest
+
+    def _stored(self, ref: ModelRef) -> tuple[Manifest, bytes]:
+        """A version's manifest, compared with its seal, and its bytes."""
         key = f"{ref}/{MANIFEST}"
         try:
             content = self._objects.read(key)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UnknownModelError(f"{ref} is not registered under {self.uri}") from error
+        # A version that earlier code registered has none.
+        with contextlib.suppress(FileNotFoundError):
+            if self._objects.read(f"{ref}/{SEAL}") != sealed(content):
+                raise TamperedModelError(f"{ref}: {MANIFEST} is not the file that was registered")
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
             raise TamperedModelError(f"{ref}: {self._objects.uri(key)} is not a manifest") from error
         if manifest.ref != ref:
             raise TamperedModelError(f"{ref}: {self._objects.uri(key)} is the manifest of {manifest.ref}")
-        return manifest
+        return manifest, content
 
     def verified(self, ref: ModelRef) -> Path:
         """A local folder with the files of a version, after comparing each of them with the manifest.
@@ -236,7 +255,7 @@ class ModelRegistry:
 
     def versions(self, model: str) -> list[str]:
         """Versions of a model, oldest first; empty where it has none."""
-        found = [self.manifest(ref) for ref in self._refs(model)]
+        found = [self._stored(ref)[0] for ref in self._refs(model)]
         return [manifest.version for manifest in sorted(found, key=lambda m: (m.trained_at, m.version))]
 
     def _refs(self, model: str) -> list[ModelRef]:
@@ -245,8 +264,11 @@ class ModelRegistry:
 
     def aliases(self) -> dict[str, ModelRef]:
         """Alias → version, for whichever of champion, challenger and previous are set."""
+        return _refs_of(self._stored_aliases())
+
+    def _stored_aliases(self) -> dict[str, model_aliases.Alias]:
         try:
-            return _parsed_aliases(self._objects.read(_ALIASES))
+            return model_aliases.parsed(self._objects.read(_ALIASES))
         except FileNotFoundError:
             return {}
 
@@ -342,12 +364,18 @@ class ModelRegistry:
 
         def content(held: bytes | None) -> bytes | None:
             nonlocal changed
-            before = _parsed_aliases(held) if held is not None else {}
+            stored = model_aliases.parsed(held) if held is not None else {}
+            before = _refs_of(stored)
             changed = change(before)
             for ref in changed.values():
                 if not self.exists(ref):
                     raise UnknownModelError(f"{ref} is not registered under {self.uri}")
-            return None if changed == before else _json_bytes({alias: str(ref) for alias, ref in changed.items()})
+            if changed == before:
+                return None
+            versions = {name: str(ref) for name, ref in changed.items()}
+            return _json_bytes(
+                model_aliases.named(versions, stored, lambda version: self._stored(ModelRef.parse(version))[1])
+            )
 
         self._objects.update(_ALIASES, content)
         return changed

@@ -13,7 +13,7 @@ from trending_assets.automation.dead_runs import report_dead_runs
 from trending_assets.automation.running import open_instance
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
-from trending_assets.storage.model_files import MANIFEST
+from trending_assets.storage.model_files import MANIFEST, SEAL
 from trending_assets.storage.query import connect
 from trending_assets.storage.registry import ModelRef, open_registry
 
@@ -59,7 +59,8 @@ def _versions(root: Path) -> dict[str, str]:
     found = {}
     for manifest in sorted(path for path in root.glob(f"*/*/{MANIFEST}") if ".staging" not in path.parts):
         for path in sorted(manifest.parent.rglob("*")):
-            content = path.read_bytes() if path.is_file() else b""
+            # The hash of what differs from run to run differs too.
+            content = path.read_bytes() if path.is_file() and path.name != SEAL else b""
             if path == manifest:
                 said = {k: v for k, v in json.loads(content).items() if k not in _OF_A_RUN}
                 content = json.dumps(said, sort_keys=True).encode()

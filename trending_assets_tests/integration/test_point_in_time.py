@@ -10,6 +10,7 @@ import pytest
 
 from feature_repo.repository import apply
 from trending_assets.automation.running import RunFailedError
+from trending_assets.domain.genres.datasets import EXCLUDED, TEST, TRAIN, assign_split
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import DAYS
 
@@ -119,6 +120,13 @@ def _write_titles(home: SmallHome, day: str, corpus: Corpus, titles: list[str]) 
         "document_sha256": pa.array(["0" * 64] * len(titles), pa.string()),
     }
     home.lake.write("stg_titles", pa.table(table), day=day)
+    _write_identity(home, day, [("sample", title, title) for title in titles])
+
+
+def _write_identity(home: SmallHome, day: str, rows: list[tuple[str, str, str]]) -> None:
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(("source", "source_id", "title_id"))}
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    home.lake.write("title_identity", pa.table(columns, schema=schema), day=day)
 
 
 def _training_set(folder: Path, corpus: Corpus) -> list[dict[str, Any]]:
@@ -163,6 +171,27 @@ def test_a_later_record_without_a_plot_takes_none_away(tmp_path: Path) -> None:
     stored = home.lake.read("genre_training_set", columns=["title_id", "plot"]).to_pylist()
     assert [row["title_id"] for row in stored] == sorted(corpus.labels)
     assert {row["plot"] for row in stored} == {"What it is about."}
+
+
+def test_titles_that_are_found_to_be_one_later_never_stand_on_both_sides(tmp_path: Path) -> None:
+    corpus = Corpus(4)
+    home = SmallHome(tmp_path / "home")
+    _write(home, corpus)
+    apply(home.folder)
+    ids = {split: [t for t in sorted(corpus.labels) if assign_split(t) == split] for split in (TRAIN, TEST)}
+    (one, other, freed), held = ids[TRAIN][:3], ids[TEST][0]
+
+    def taken_out() -> dict[str, str]:
+        home.run("retrain", selection=["genre_training_set"])
+        rows = home.lake.read("genre_training_set").to_pylist()
+        return {row["title_id"]: row["split_reason"] for row in rows if row["split"] == EXCLUDED}
+
+    assert taken_out() == {}
+    # One leads to a title of test, another to one that does; a third did until that was undone.
+    _write_identity(home, "2025-06-08", [("imdb", other, one), ("imdb", freed, held)])
+    _write_identity(home, "2025-06-09", [("imdb", one, held), ("imdb", freed, freed)])
+    reason = "the same title as one in test"
+    assert taken_out() == {one: reason, other: reason}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from trending_assets.ingest.documents import Document
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.storage.home import Home
+from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import (
     DAYS,
@@ -252,6 +253,29 @@ def test_what_passed_the_gate_can_be_made_to_wait_for_a_person(finished: SmallHo
     home.registry.promote_by_hand(home.registry.aliases()["challenger"])
     assert home.registry.aliases() == {"champion": finished.registry.aliases()["champion"]}
     assert home.registry.decisions()[-1]["reasons"] == ["promoted by a person"]
+
+
+def test_a_champion_that_can_be_asked_no_more_is_not_replaced_without_a_person(
+    finished: SmallHome, tmp_path: Path
+) -> None:
+    home = finished.copied_to(tmp_path / "home")
+    champion, candidate = home.registry.aliases()["champion"], finished.registry.aliases()["champion"]
+    # As other code wrote it: registered with files that this code cannot put together.
+    fields = home.registry.manifest(champion).model_dump(exclude={"model", "version", "files"})
+    broken = ModelRef("genre_logreg", "20200101-other")
+    home.registry.register(broken, fields, lambda folder: [(folder / "model.json").write_text("{}")])
+    home.registry.promote(broken)
+    home.run("retrain", selection=["genre_champion"])
+
+    decision = home.registry.decisions()[-1]
+    assert (decision["candidate"], decision["champion_before"]) == (str(candidate), str(broken))
+    assert decision["promoted"] is False
+    (reason,) = decision["reasons"]
+    assert "The champion can be asked no more" in reason
+    assert home.registry.aliases() == {"champion": broken, "previous": champion, "challenger": candidate}
+
+    home.registry.promote_by_hand(candidate)
+    assert home.registry.aliases()["champion"] == candidate
 
 
 def test_rolling_back_without_a_previous_champion_fails_and_says_so(finished: SmallHome, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from trending_assets.domain.genres.datasets import features_of, rows_of
 from trending_assets.domain.genres.models import ModelFileError, model_class
 from trending_assets.domain.genres.training import train
 from trending_assets.storage.home import Home
-from trending_assets.storage.model_files import TamperedModelError
+from trending_assets.storage.model_files import TamperedModelError, sealed
 from trending_assets.storage.objects import FolderObjects
 from trending_assets.storage.registry import (
     ModelRef,
@@ -41,6 +41,8 @@ from trending_assets_tests.storage.registering import (
     save_files,
 )
 from trending_assets_tests.storage.servers import S3Server
+
+_A, _B, _C = (ModelRef("genre_logreg", version) for version in "abc")
 
 
 def _never(folder: Path) -> None:
@@ -105,7 +107,7 @@ def test_a_registered_version_is_found_again(registry: ModelRegistry, place: Pla
     assert registry.size(REF) == 9
     assert registry.models() == ["genre_logreg"]
     # Whoever looks into the folder or the bucket finds each file by its name.
-    names = ["manifest.json", "nested/words.json", "weights.bin"]
+    names = ["manifest.json", "manifest.sha256", "nested/words.json", "weights.bin"]
     assert place.objects.below(str(REF)) == [f"{REF}/{name}" for name in names]
     assert registry.uri_of(REF) == f"{registry.uri}/{REF}" == place.objects.uri(str(REF))
 
@@ -139,9 +141,10 @@ def test_a_save_that_fails_leaves_nothing(registry: ModelRegistry, place: Place)
     [
         lambda folder: None,
         lambda folder: (folder / "manifest.json").write_text("{}"),
+        lambda folder: (folder / "manifest.sha256").write_text(""),
         lambda folder: (folder / "link").symlink_to("/etc/passwd"),
     ],
-    ids=["no file", "a manifest of its own", "a link"],
+    ids=["no file", "a manifest of its own", "a seal of its own", "a link"],
 )
 def test_what_is_no_model_is_not_registered(registry: ModelRegistry, save: Callable[[Path], None]) -> None:
     with pytest.raises(ModelFileError):
@@ -204,8 +207,60 @@ def test_another_hash_in_the_manifest_is_noticed(registry: ModelRegistry, place:
     assert registry.verified(REF)
     key = f"{REF}/manifest.json"
     place.write(key, place.objects.read(key).replace(registry.manifest(REF).files["weights.bin"].encode(), b"0" * 64))
-    with pytest.raises(TamperedModelError, match=r"weights\.bin"):
+    with pytest.raises(TamperedModelError, match=r"manifest\.json is not the file that was registered"):
         registry.verified(REF)
+
+
+def _retold(place: Place, ref: ModelRef) -> bytes:
+    """Another manifest in the place of a version's: every threshold 0, and a better score."""
+    key = f"{ref}/manifest.json"
+    told = json.loads(place.objects.read(key))
+    told |= {"thresholds": dict.fromkeys(told["thresholds"], 0.0), "metrics": {"macro_f1": 0.99}}
+    content = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
+    place.write(key, content)
+    return content
+
+
+def test_other_thresholds_and_scores_in_a_manifest_are_noticed(registry: ModelRegistry, place: Place) -> None:
+    _register(registry, REF)
+    _retold(place, REF)
+    for call in (registry.manifest, registry.verified, registry.promote_by_hand):
+        with pytest.raises(TamperedModelError, match=r"manifest\.json is not the file that was registered"):
+            call(REF)
+    with pytest.raises(TamperedModelError):
+        load_predictor(registry, REF)
+    assert registry.aliases() == {}
+
+
+@pytest.mark.parametrize("seal", ["forged", "removed"])
+def test_a_version_that_an_alias_names_cannot_be_sealed_anew(registry: ModelRegistry, place: Place, seal: str) -> None:
+    _register(registry, _A, _B)
+    registry.promote(_A)
+    content = _retold(place, _A)
+    if seal == "forged":
+        place.write(f"{_A}/manifest.sha256", sealed(content))
+    else:
+        place.objects.delete(f"{_A}/manifest.sha256")
+    for alias, change in (("champion", registry.promote), ("previous", registry.challenge)):
+        with pytest.raises(TamperedModelError, match=f"is not the one that {alias} was set to"):
+            registry.verified(_A)
+        # No change of the aliases takes it for good.
+        change(_B)
+
+
+def test_what_earlier_code_registered_and_named_is_read_and_named_with_its_hash_from_then_on(
+    registry: ModelRegistry, place: Place
+) -> None:
+    _register(registry, _A, _B)
+    place.objects.delete(f"{_A}/manifest.sha256")
+    place.write("aliases.json", json.dumps({"champion": str(_A)}).encode())
+    assert registry.aliases() == {"champion": _A}
+    assert registry.verified(_A)
+    registry.challenge(_B)
+    assert registry.aliases() == {"champion": _A, "challenger": _B}
+    _retold(place, _A)
+    with pytest.raises(TamperedModelError, match="is not the one that champion was set to"):
+        registry.verified(_A)
 
 
 def test_a_manifest_under_another_name_is_refused(registry: ModelRegistry, place: Place) -> None:
@@ -220,9 +275,6 @@ def test_files_without_a_manifest_are_no_version(registry: ModelRegistry, place:
     assert registry.models() == registry.versions(REF.model) == []
     with pytest.raises(UnknownModelError):
         registry.verified(REF)
-
-
-_A, _B, _C = (ModelRef("genre_logreg", version) for version in "abc")
 
 
 def test_a_promotion_remembers_the_champion_before(registry: ModelRegistry) -> None:
@@ -411,7 +463,9 @@ def test_of_two_processes_that_register_one_version_one_wins_whole(registry: Mod
     assert (folder / "weights.bin").read_bytes() == bytes([registry.manifest(REF).seed])
     # The one that lost leaves nothing.
     left = [key for key in place.objects.below("") if not key.endswith(".lock")]
-    assert [key for key in left if not key.endswith("claim.json")] == [f"{REF}/manifest.json", f"{REF}/weights.bin"]
+    assert [key for key in left if not key.endswith("claim.json")] == [
+        f"{REF}/{name}" for name in ("manifest.json", "manifest.sha256", "weights.bin")
+    ]
 
 
 def test_a_process_killed_while_it_saves_leaves_no_version(registry: ModelRegistry, place: Place) -> None:

@@ -11,11 +11,11 @@ import pyarrow as pa
 from trending_assets.assets.models.genres import LATENCY, MODELS, POOL, SEED, TRAINING_SET, contenders, held_out_of
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of
-from trending_assets.domain.genres.gate import choose_challenger, decide
+from trending_assets.domain.genres.gate import FLOORS, choose_challenger, decide
 from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, TEXTS, HeldOut
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.metrics import Evaluation, taken_for
-from trending_assets.domain.genres.models import FLOOR, ModelFileError
+from trending_assets.domain.genres.models import ModelFileError
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import train
 from trending_assets.domain.predictions.records import GENRE_SCORES
@@ -25,7 +25,6 @@ from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
 
-FLOORS = ("genre_majority", FLOOR)
 APPROVAL = "It passed the gate and waits for a person: `trending models promote challenger` makes it the champion."
 BLOCKING_CHECKS = {
     "quarantine": "quarantine_is_complete",
@@ -84,14 +83,17 @@ def _registered(home: HomeResource, ref: ModelRef, frame: pd.DataFrame) -> _Cont
 
 def _standing(
     home: HomeResource, champion: ModelRef | None, frame: pd.DataFrame
-) -> tuple[_Contender | None, list[str]]:
-    """The champion; where this code can ask it no more, nothing and the reason."""
+) -> tuple[_Contender | None, str | None]:
+    """The champion; where this code can ask it no more, nothing and why that refuses a candidate."""
     if champion is None:
-        return None, []
+        return None, None
     try:
-        return _registered(home, champion, frame), []
+        return _registered(home, champion, frame), None
     except ModelFileError as error:
-        return None, [f"Nothing stands against it, since the champion can be asked no more: {error}."]
+        return None, (
+            f"The champion can be asked no more ({error}), so the candidate is not known to be no worse: "
+            "`trending models promote challenger` makes it the champion all the same."
+        )
 
 
 def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, _Contender], dict[str, ModelRef]]:
@@ -204,12 +206,14 @@ def genre_champion(
         data_checks_passed=_checks_passed(context.instance),
         latency_ms=registry.manifest(refs[best]).costs.get(LATENCY),
     )
+    if why_not is not None:
+        decision = decision.refused(why_not)
     awaited = decision.promoted and gate.require_approval
     promoted = decision.promoted and not awaited
     record = {
         **told,
         "promoted": promoted,
-        "reasons": [*([APPROVAL] if awaited else decision.reasons), *why_not],
+        "reasons": [APPROVAL] if awaited else decision.reasons,
         "numbers": decision.numbers,
         "run_id": context.run.run_id,
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
+from trending_assets.domain.catalog.identity import RESERVED, current_titles
 from trending_assets.domain.catalog.labels import in_order
 from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
 from trending_assets.domain.genres.datasets import splits
@@ -35,6 +36,7 @@ _LABELS = [
     "document_sha256",
 ]
 _INPUTS = ("stg_titles", "title_text", "title_embedding", "title_tfidf", "title_masked")
+_IDENTITY = "title_identity"
 _SCHEMA = pa.schema(
     [
         pa.field("title_id", pa.string(), False),
@@ -60,6 +62,7 @@ _SCHEMA = pa.schema(
         pa.field("label_coverage", STRINGS, False),
         pa.field("labels_complete", pa.bool_(), False),
         pa.field("document_sha256", pa.string(), False),
+        pa.field("current_title_id", pa.string(), False),
         pa.field("split", pa.string(), False),
         pa.field("split_reason", pa.string(), False),
     ]
@@ -68,9 +71,13 @@ _SCHEMA = pa.schema(
 
 @dg.asset(
     key=TABLE,
-    deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in _INPUTS)],
+    deps=[dg.AssetKey("feast_registry"), *(dg.AssetKey(name) for name in (*_INPUTS, _IDENTITY))],
     code_version=code_version(
-        __name__, "trending_assets.domain.genres.datasets", "trending_assets.domain.text.duplicates", "feature_repo"
+        __name__,
+        "trending_assets.domain.catalog.known",
+        "trending_assets.domain.genres.datasets",
+        "trending_assets.domain.text.duplicates",
+        "feature_repo",
     ),
     group_name="training",
     owners=[OWNER],
@@ -86,7 +93,8 @@ def genre_training_set(context: dg.AssetExecutionContext, home: HomeResource) ->
     """The training set over every landed day."""
     lake = home.lake
     days = lake.days("title_embedding")
-    hashes = lake.input_hashes(_INPUTS, days)
+    # A match may have been undone on a day on which nothing landed.
+    hashes = lake.input_hashes(_INPUTS, days) | lake.input_hashes(_IDENTITY, lake.days(_IDENTITY))
     write = lake.update(
         TABLE, lambda: _training_set(lake, home, days), version=code_version_of(context, TABLE), inputs=hashes
     )
@@ -118,8 +126,18 @@ def _training_set(lake: Lake, home: HomeResource, days: list[str]) -> pa.Table:
         raise dg.Failure(f"{len(titles)} labelled titles have no features, such as {titles[:3]}")
     # So few could judge nothing, and what there is has to.
     joined["labels_complete"] |= joined["labels_complete"].sum() < _LEAST_COMPLETE
+    current = _current_titles(lake)
+    joined["current_title_id"] = [current.get(title_id, title_id) for title_id in joined["title_id"]]
     frame = splits(joined).sort_values("title_id", ignore_index=True)
     return pa.Table.from_pandas(frame[_SCHEMA.names], schema=_SCHEMA, preserve_index=False)
+
+
+def _current_titles(lake: Lake) -> dict[str, str]:
+    columns = ["source", "source_id", "title_id"]
+    rows: pd.DataFrame = lake.read_days(_IDENTITY, lake.days(_IDENTITY), columns).to_pandas()
+    # What the newest day says of an id counts: a match may have been undone since.
+    newest = rows[rows["source"].isin(RESERVED)].drop_duplicates(["source", "source_id"], keep="last")
+    return current_titles(dict(zip(newest["source_id"], newest["title_id"], strict=True)))
 
 
 def _newest_labels(lake: Lake, days: list[str]) -> "pd.DataFrame":

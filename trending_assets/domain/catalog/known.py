@@ -45,6 +45,23 @@ def alias_of(title_id: str) -> tuple[str, str]:
     return (IMDB if is_imdb_id(title_id) else TITLE), title_id
 
 
+def current_titles(leads: Mapping[str, str]) -> dict[str, str]:
+    """Title id → the title that it was found to be in the end.
+
+    Args:
+        leads: title id → the one that the newest row of it leads to; itself where a match was undone.
+    """
+    found = {}
+    for title_id in leads:
+        passed, current = [title_id], leads[title_id]
+        while current not in passed:
+            passed.append(current)
+            current = leads.get(current, current)
+        # Two that lead to each other, as the newest rows of two days may say, are one title all the same.
+        found[title_id] = min(passed[passed.index(current) :])
+    return found
+
+
 def _pair(title_id: str) -> tuple[str, str]:
     source, separator, source_id = title_id.partition(":")
     return (source, source_id) if separator else (IMDB, title_id)

@@ -54,6 +54,7 @@ _DRAWN_BATCHES = 50
 _TIMED_BATCHES, _UNTIMED_BATCHES = 4, 1
 # What predicting with integers may cost of micro-F1; of macro-F1 a few rare genres make more on some hundred rows.
 _MOST_LOST = 0.005
+_LEAST_ROWS_OF_MACRO = 2000
 # Of the budget, for all that is not fitting: vectors for the first head, graphs, a slower hour.
 _RESERVE = 0.2
 
@@ -172,7 +173,9 @@ def affordable_passes(folder: Path, frame: pd.DataFrame, genres: int, fits: floa
 
 
 def without_poor_precision(trained: TrainedModel, rows: pd.DataFrame) -> TrainedModel:
-    """The model without its int8 graph, where that costs more than 0.5 points of micro-F1.
+    """The model without its int8 graph, where that costs more than 0.5 points of micro-F1, or of macro-F1.
+
+    Macro-F1 is asked for from 2,000 rows on: of fewer a rare genre has so few that one title more or less is a point.
 
     Args:
         trained: a :class:`~trending_assets.domain.genres.bert.BertModel` with both graphs.
@@ -180,7 +183,10 @@ def without_poor_precision(trained: TrainedModel, rows: pd.DataFrame) -> Trained
     """
     model = cast("BertModel", trained.model)
     fast, exact = (evaluate(GenrePredictor(model.at(p), trained.thresholds), rows) for p in (INT8, FLOAT32))
-    good = fast.micro_f1 is not None and exact.micro_f1 is not None and fast.micro_f1 >= exact.micro_f1 - _MOST_LOST
+    scores = [(fast.micro_f1, exact.micro_f1)]
+    if len(rows) >= _LEAST_ROWS_OF_MACRO:
+        scores.append((fast.macro_f1, exact.macro_f1))
+    good = all(f is not None and e is not None and f >= e - _MOST_LOST for f, e in scores)
     kept = model if good else model.at(FLOAT32)
     return replace(trained, model=kept, parameters={**trained.parameters, "precision": kept.precision})
 

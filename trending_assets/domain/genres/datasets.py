@@ -3,9 +3,10 @@
 A training set is a data frame sorted by ``title_id`` with the columns title_id, event_timestamp, text, kind, year,
 word_count, countries, runtime_minutes, certificate, platforms, embedding, tfidf and tfidf_version (left out where no
 model reads them), masked_text, masked_embedding, masked_tfidf (the same without the names of genres), plot, language,
-sources, genres, label_coverage, labels_complete, split and split_reason. A slug outside a row's ``label_coverage`` is
-unknown for that row: no positive and no negative. Where the labels are not complete, a genre left out may fit all the
-same: such rows are learned from, and not judged by.
+sources, genres, label_coverage, labels_complete, current_title_id (the title that it was found to be, itself for
+most), split and split_reason. A slug outside a row's ``label_coverage`` is unknown for that row: no positive and no
+negative. Where the labels are not complete, a genre left out may fit all the same: such rows are learned from, and not
+judged by.
 """
 
 import hashlib
@@ -25,7 +26,9 @@ TRAIN, VALIDATION, TEST, EXCLUDED = "train", "validation", "test", "excluded"
 SPLIT_SALT = "trending-genres-1"
 MINIMUM_EXAMPLES = 5
 
-_TRAIN_SHARE, _VALIDATION_SHARE = 0.70, 0.10
+_TRAIN_SHARE, _VALIDATION_SHARE = 0.80, 0.10
+# "Plot unknown" and the like say nothing of a title.
+_LEAST_PLOT_WORDS = 5
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
@@ -34,7 +37,7 @@ class LabelOutsideCoverageError(ValueError):
 
 
 def assign_split(group_id: str, salt: str = SPLIT_SALT) -> str:
-    """The split of a group of titles: train (70 %), validation (10 %) or test (20 %).
+    """The split of a group of titles: train (80 %), validation (10 %) or test (10 %).
 
     It depends on nothing but the id and the salt, so a title keeps its split whatever arrives later.
 
@@ -54,17 +57,23 @@ def normalised_text(text: str) -> str:
     return _NOT_WORD.sub(" ", text.casefold()).strip()
 
 
+def normalised_plot(plot: str) -> str | None:
+    """Plot by which two rows are held to tell the same, as :func:`normalised_text`; None for one of a few words."""
+    normalised = normalised_text(plot)
+    return normalised if len(normalised.split()) >= _LEAST_PLOT_WORDS else None
+
+
 def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
     """The frame with the columns ``split`` and ``split_reason`` (set anew where they exist).
 
-    What would leak is taken from the training side: a train or validation row whose normalised text or whose plot
-    is in test too, then a train row with one that is in validation. A plot that says nearly the same counts as the
-    same, see :func:`~trending_assets.domain.text.duplicates.near_duplicates`. A row without any label is excluded
+    What would leak is taken from the training side: a train or validation row of a title that is in test too, or whose
+    normalised text or plot is, then a train row with one that is in validation. A plot that says nearly the same counts
+    as the same, see :func:`~trending_assets.domain.text.duplicates.near_duplicates`. A row without any label is excluded
     wherever it falls, since nothing can be learned from it or measured on it, and one whose labels are not complete
     where it would be measured on.
 
     Args:
-        frame: at least title_id, text, plot, genres, label_coverage and labels_complete.
+        frame: at least title_id, current_title_id, text, plot, genres, label_coverage and labels_complete.
         salt: see :func:`assign_split`.
     """
     split = np.array([assign_split(title_id, salt) for title_id in frame["title_id"]], dtype=object)
@@ -76,7 +85,12 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
             split[i], reason[i] = EXCLUDED, "no genre label"
     incomplete = ~frame["labels_complete"].to_numpy(dtype=bool) & np.isin(split, (VALIDATION, TEST))
     split[incomplete], reason[incomplete] = EXCLUDED, "labels not complete"
-    texts = np.array([normalised_text(text) for text in frame["text"]], dtype=object)
+    shared = {
+        "the same title as one in {}": frame["current_title_id"].to_numpy(dtype=object),
+        "text also in {}": np.array([normalised_text(text) for text in frame["text"]], dtype=object),
+        # A plot that is too short to be nearly another may still be the very same.
+        "plot also in {}": np.array([normalised_plot(plot) for plot in frame["plot"]], dtype=object),
+    }
     # The held rows come first, so that whatever nearly repeats one of them is found to.
     order = np.concatenate([np.flatnonzero(split == side) for side in (TEST, VALIDATION, TRAIN)])
     originals = near_duplicates(frame["plot"].iloc[order].tolist())
@@ -84,12 +98,13 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
         row: split[order[original]] for row, original in zip(order, originals, strict=True) if original is not None
     }
     for held, others in ((TEST, (TRAIN, VALIDATION)), (VALIDATION, (TRAIN,))):
-        seen = set(texts[split == held])
+        seen = {why: {value for value in values[split == held] if value is not None} for why, values in shared.items()}
         for row in np.flatnonzero(np.isin(split, others)):
-            if texts[row] in seen:
-                split[row], reason[row] = EXCLUDED, f"text also in {held}"
-            elif nearly.get(row) == held:
-                split[row], reason[row] = EXCLUDED, f"plot also in {held}"
+            why = next((why for why, values in shared.items() if values[row] in seen[why]), None)
+            if why is None and nearly.get(row) == held:
+                why = "plot also in {}"
+            if why is not None:
+                split[row], reason[row] = EXCLUDED, why.format(held)
     return frame.assign(split=split.astype(str), split_reason=reason.astype(str))
 
 

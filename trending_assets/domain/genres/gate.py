@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.metrics import (
     BOOTSTRAP_SEED,
     RESAMPLES,
@@ -20,7 +21,10 @@ from trending_assets.domain.genres.metrics import (
     mean_f1,
     resampled_rows,
 )
+from trending_assets.domain.genres.models import FLOOR
 
+# What any champion must beat.
+FLOORS = (MajorityModel.name, FLOOR)
 _SIGNIFICANCE = 0.05
 # The rarest quantile asked for then has at least ten resamples beyond it.
 _BEYOND = 10
@@ -65,6 +69,10 @@ class Decision:
     reasons: list[str]
     numbers: dict[str, float | None] = field(default_factory=dict)
 
+    def refused(self, reason: str) -> "Decision":
+        """The refusal that this decision becomes for one more reason."""
+        return Decision(False, [reason, *([] if self.promoted else self.reasons)], self.numbers)
+
 
 def decide(
     candidate: Evaluation,
@@ -84,7 +92,7 @@ def decide(
     Args:
         candidate: the candidate on the test rows.
         champion: the current champion on the same rows, or None where there is none yet.
-        floors: name → evaluation of each model that any champion must beat, on the same rows.
+        floors: name → evaluation of each of :data:`FLOORS`, on the same rows.
         data_checks_passed: whether all blocking checks of the data it was trained on passed.
         latency_ms: what half of the candidate's predictions for one title take at most; None where unknown.
         bounds: what it must keep to.
@@ -103,8 +111,9 @@ def decide(
     }
     refusals: list[str] = [] if data_checks_passed else ["The checks of the data it was trained on did not pass."]
     favour: list[str] = []
-    if not floors:
-        refusals.append("No floor was evaluated, so it is not known to beat any.")
+    refusals += [
+        f"The floor {name} was not evaluated, so it is not known to beat it." for name in FLOORS if name not in floors
+    ]
     if own is None:
         refusals.append("The candidate's macro-F1 on the test rows is unknown.")
     for name, opponent in sorted(opponents.items()):

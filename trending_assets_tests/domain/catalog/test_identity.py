@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trending_assets.domain.catalog.identity import is_imdb_id, name_key, normalise_title, title_id
+from trending_assets.domain.catalog.identity import current_titles, is_imdb_id, name_key, normalise_title, title_id
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,16 @@ def test_an_imdb_id_is_tt_and_seven_or_eight_digits(value: str, valid: bool) -> 
 def test_a_title_is_named_by_its_imdb_id_or_else_by_its_source() -> None:
     assert title_id("sample", "omdb-1", "tt0111161") == "tt0111161"
     assert title_id("sample", "show-24", None) == "sample:show-24"
+
+
+@pytest.mark.parametrize(
+    ("leads", "current"),
+    [
+        ({}, {}),
+        ({"a": "b", "b": "c"}, {"a": "c", "b": "c"}),
+        ({"a": "b", "b": "b"}, {"a": "b", "b": "b"}),
+        ({"b": "a", "a": "b", "c": "b"}, {"a": "a", "b": "a", "c": "a"}),
+    ],
+)
+def test_a_title_leads_to_what_it_was_found_to_be_in_the_end(leads: dict[str, str], current: dict[str, str]) -> None:
+    assert current_titles(leads) == current

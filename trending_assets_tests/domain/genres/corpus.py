@@ -53,6 +53,7 @@ def corpus(rows: int = 120, seed: int = 0, coverage: tuple[str, ...] = LEARNED) 
             }
         )
     frame = pd.DataFrame(records).astype({"year": "Int64", "runtime_minutes": "Int64"})
+    frame = frame.assign(current_title_id=frame["title_id"])
     # Nothing in the corpus names a genre.
     return splits(frame).assign(masked_text=frame["text"], masked_embedding=frame["embedding"])
 

@@ -1,10 +1,12 @@
 """Fine-tuning learns from what is known, within its budget, and keeps int8 only where that costs nothing."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel
@@ -13,6 +15,7 @@ from trending_assets.domain.genres.datasets import features_of, label_matrix, ma
 from trending_assets.domain.genres.training import TrainedModel, train
 from trending_assets.domain.text.bert import Checkpoint, TextNetwork, bert_graph, unit_vectors
 from trending_assets.domain.text.encoder import checkpoint_folder
+from trending_assets.domain.text.features import TitleFeatures
 from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
 
 _FRAME = corpus(120)
@@ -97,6 +100,36 @@ def test_int8_that_costs_f1_is_dropped(trained: TrainedModel) -> None:
 
 def test_without_rows_to_measure_it_on_int8_is_not_trusted(trained: TrainedModel) -> None:
     assert without_poor_precision(trained, _TRAIN.iloc[:0]).parameters == {"precision": FLOAT32}
+
+
+@dataclass(frozen=True)
+class _BlindByIntegers:
+    """Knows every label of its rows, but no western by int8."""
+
+    labels: npt.NDArray[np.float64]
+    precision: str = INT8
+    name: ClassVar[str] = "genre_bert"
+    genres: ClassVar[tuple[str, ...]] = LEARNED
+
+    def at(self, precision: str) -> "_BlindByIntegers":
+        return replace(self, precision=precision)
+
+    def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
+        seen = np.array([genre != "western" or self.precision == FLOAT32 for genre in self.genres])
+        return self.labels[: len(features)] * seen
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(1999, INT8), (2000, FLOAT32)])
+def test_int8_that_loses_a_rare_genre_is_dropped_where_there_are_rows_enough_to_tell(
+    rows: int, kept: str, trained: TrainedModel
+) -> None:
+    frame = corpus(2000)
+    one = frame["title_id"].isin(frame["title_id"][:12])
+    others = frame["genres"].map(lambda genres: [genre for genre in genres if genre != "western"])
+    frame = frame.assign(genres=others.where(~one, frame["genres"].map(lambda genres: sorted({*genres, "western"}))))
+    model = _BlindByIntegers(label_matrix(frame, LEARNED))
+    known = replace(trained, model=cast("BertModel", model), thresholds=dict.fromkeys(LEARNED, 0.5))
+    assert without_poor_precision(known, frame.iloc[:rows]).parameters == {"precision": kept}
 
 
 def test_a_stored_model_is_loaded_at_its_cheapest_precision(trained: TrainedModel, tmp_path: Path) -> None:

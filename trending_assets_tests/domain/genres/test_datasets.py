@@ -27,7 +27,8 @@ def _ids_of(split: str, number: int) -> list[str]:
 
 def _frame(rows: list[tuple[str, str, list[str], list[str]]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["title_id", "text", "genres", "label_coverage"])
-    return frame.assign(plot=[text.partition(". ")[2] for text in frame["text"]], labels_complete=True)
+    plots = [text.partition(". ")[2] for text in frame["text"]]
+    return frame.assign(current_title_id=frame["title_id"], plot=plots, labels_complete=True)
 
 
 def test_some_rows_are_shown_without_the_names_of_genres() -> None:
@@ -46,13 +47,13 @@ def test_some_rows_are_shown_without_the_names_of_genres() -> None:
 
 def test_the_shares_of_the_splits() -> None:
     counts = pd.Series([assign_split(f"title-{i}") for i in range(20_000)]).value_counts(normalize=True)
-    assert counts["train"] == pytest.approx(0.70, abs=0.015)
+    assert counts["train"] == pytest.approx(0.80, abs=0.015)
     assert counts["validation"] == pytest.approx(0.10, abs=0.015)
-    assert counts["test"] == pytest.approx(0.20, abs=0.015)
+    assert counts["test"] == pytest.approx(0.10, abs=0.015)
 
 
 @pytest.mark.parametrize(
-    ("group", "split"), [("tt0068646", "train"), ("tt0133093", "validation"), ("tt0076759", "test")]
+    ("group", "split"), [("tt0068646", "train"), ("tt0099685", "validation"), ("tt0076759", "test")]
 )
 def test_a_split_once_given_is_kept(group: str, split: str) -> None:
     assert assign_split(group) == split
@@ -99,6 +100,35 @@ def test_text_of_the_test_split_is_taken_from_the_other_side() -> None:
     assert set(result.loc[[train, validation], "split_reason"]) == {"text also in test"}
     assert result.loc[[twin, test], "split"].tolist() == ["train", "test"]
     assert set(result.loc[[twin, test], "split_reason"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("plot", "held", "taken"),
+    [
+        ("a COP hunts a killer, in New York!", "A cop hunts a killer in New York.", True),
+        ("A cop hunts a killer in New Orleans.", "A cop hunts a killer in New York.", False),
+        ("Plot unknown", "Plot unknown", False),
+        ("", "", False),
+    ],
+)
+def test_a_short_plot_that_stands_in_a_held_split_is_taken_from_the_other_side(
+    plot: str, held: str, taken: bool
+) -> None:
+    ids = [_ids_of(split, 1)[0] for split in ("train", "test")]
+    rows = [(title_id, f"Name {title_id}", ["drama"], ["drama"]) for title_id in ids]
+    result = splits(_frame(rows).assign(plot=[plot, held]))
+    assert result["split"].tolist() == ["excluded" if taken else "train", "test"]
+    assert result["split_reason"].tolist() == ["plot also in test" if taken else "", ""]
+
+
+def test_a_title_that_was_found_to_be_one_of_a_held_split_is_taken_from_the_other_side() -> None:
+    (train, other, third), (validation,), (test,) = _ids_of("train", 3), _ids_of("validation", 1), _ids_of("test", 1)
+    ids = [train, other, third, validation, test]
+    frame = _frame([(title_id, f"About {title_id}", ["drama"], ["drama"]) for title_id in ids])
+    found = splits(frame.assign(current_title_id=["one", "two", third, "two", "one"])).set_index("title_id")
+    assert found.loc[train, ["split", "split_reason"]].tolist() == ["excluded", "the same title as one in test"]
+    assert found.loc[other, ["split", "split_reason"]].tolist() == ["excluded", "the same title as one in validation"]
+    assert found.loc[[third, validation, test], "split"].tolist() == ["train", "validation", "test"]
 
 
 def test_text_of_the_validation_split_is_taken_from_train() -> None:

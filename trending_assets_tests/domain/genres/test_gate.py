@@ -69,7 +69,11 @@ def decide(
     return decide_with(candidate, champion, floors, data_checks_passed=data_checks_passed, latency_ms=latency_ms)
 
 
-_FLOORS = {"genre_keyword": _evaluation(0.3), "genre_majority": _evaluation(0.5)}
+def _floors(rows: int) -> dict[str, Evaluation]:
+    return {"genre_keyword": _evaluation(0.3, rows=rows), "genre_majority": _evaluation(0.5, rows=rows)}
+
+
+_FLOORS = _floors(_ROWS)
 
 
 def test_a_first_champion_that_beats_every_floor_is_promoted() -> None:
@@ -133,10 +137,23 @@ def test_a_missing_figure_is_a_refusal_and_no_zero() -> None:
     assert decision.numbers["difference_to_genre_keyword_low"] is None
 
 
-def test_without_a_floor_nothing_is_promoted() -> None:
-    decision = decide(_evaluation(0.0), None, {}, data_checks_passed=True)
+@pytest.mark.parametrize("missing", [("genre_keyword",), ("genre_majority",), ("genre_majority", "genre_keyword")])
+@pytest.mark.parametrize("champion", [None, _evaluation(0.4)])
+def test_without_each_floor_nothing_is_promoted(missing: tuple[str, ...], champion: Evaluation | None) -> None:
+    floors = {name: floor for name, floor in _FLOORS.items() if name not in missing}
+    decision = decide(_evaluation(0.0), champion, floors, data_checks_passed=True)
     assert not decision.promoted
-    assert "No floor was evaluated" in decision.reasons[0]
+    assert decision.reasons == [
+        f"The floor {name} was not evaluated, so it is not known to beat it." for name in missing
+    ]
+
+
+def test_one_more_reason_makes_a_refusal_of_any_decision() -> None:
+    promoted, refused = (decide(_evaluation(errors), None, _FLOORS) for errors in (0.0, 0.6))
+    assert promoted.refused("No.").reasons == ["No."]
+    assert refused.refused("No.").reasons == ["No.", *refused.reasons]
+    assert not promoted.refused("No.").promoted
+    assert promoted.refused("No.").numbers == promoted.numbers
 
 
 def test_a_genre_left_out_counts_against_a_candidate() -> None:
@@ -214,7 +231,7 @@ def _with_a_bad_slice(rows: int, bad: int) -> tuple[Evaluation, Evaluation]:
 
 def test_a_slice_that_is_significantly_worse_refuses() -> None:
     champion, candidate = _with_a_bad_slice(800, 100)
-    decision = decide(candidate, champion, {"genre_keyword": _evaluation(0.3, rows=800)})
+    decision = decide(candidate, champion, _floors(800))
     (reason,) = decision.reasons
     assert "On the 100 test rows with kind=show it is significantly worse" in reason
     low, high = decision.numbers["difference_to_champion_low"], decision.numbers["kind=show_high"]
@@ -225,7 +242,7 @@ def test_a_slice_that_is_significantly_worse_refuses() -> None:
 
 def test_a_smaller_slice_is_reported_and_not_judged() -> None:
     champion, candidate = _with_a_bad_slice(800, 99)
-    decision = decide(candidate, champion, {"genre_keyword": _evaluation(0.3, rows=800)})
+    decision = decide(candidate, champion, _floors(800))
     assert decision.promoted
     difference = decision.numbers["kind=show_difference"]
     assert difference is not None
@@ -240,7 +257,7 @@ def test_slices_of_equal_models_seldom_refuse() -> None:
         names = tuple((f"decade={row % 10}",) for row in range(1000))
         one = _evaluation(0.2, seed=seed, rows=1000, memberships=names)
         other = _evaluation(0.2, seed=seed + 100, rows=1000, memberships=names)
-        decision = decide(one, other, {"genre_keyword": _evaluation(0.4, rows=1000)})
+        decision = decide(one, other, _floors(1000))
         refused += any("significantly worse" in reason for reason in decision.reasons)
     assert refused <= 3
 

@@ -197,6 +197,7 @@ def _justwatch_rows(path: Path) -> Iterator[dict[str, object]]:
             )
             yield {
                 "title_id": row["id"],
+                "current_title_id": row["id"],
                 "text": title.text,
                 "masked_text": mask_genre_words(title.text),
                 "plot": row["description"],
