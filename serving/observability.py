@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -99,14 +99,50 @@ class Metrics:
         )
         self.predictions = Counter(
             "trending_predictions",
-            "Titles predicted, by model and by where the features came from (online store or text).",
+            "Titles predicted, by model and by where the features came from: online, last_known or text.",
             ["model", "version", "features"],
             registry=self.registry,
         )
         self.degraded = Counter(
             "trending_degraded_predictions",
-            "Predictions made with a feature missing or stale.",
+            "Predictions made with a feature missing or stale, or from features last known.",
             ["model", "version"],
+            registry=self.registry,
+        )
+        self.degraded_reasons = Counter(
+            "trending_degraded_reasons",
+            "Why predictions were degraded: missing, stale or last_known; one may have several reasons.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.feature_reads = Counter(
+            "trending_feature_reads",
+            "Titles whose features were asked for, by who answered: store, last_known or unavailable.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.feature_age = Histogram(
+            "trending_feature_age_seconds",
+            "How old a row of features was at the end of the newest partition when it was served, by view.",
+            ["view"],
+            buckets=[day * 86400 for day in (0.25, 1, 2, 3, 7, 14, 30, 90, 365)],
+            registry=self.registry,
+        )
+        self.breaker = Enum(
+            "trending_online_store_breaker",
+            "Whether the online store is asked (closed), not asked (open) or tried (half_open).",
+            states=["closed", "open", "half_open"],
+            registry=self.registry,
+        )
+        self.known_titles = Gauge(
+            "trending_known_titles",
+            "Titles whose features are kept to be answered from while the online store does not answer.",
+            registry=self.registry,
+        )
+        self.scores = Counter(
+            "trending_title_scores",
+            "Titles of the catalogue that were scored, by whether the model was run: computed or remembered.",
+            ["how"],
             registry=self.registry,
         )
         self.loads = Counter(
@@ -143,8 +179,8 @@ class Metrics:
         Args:
             model: the model's name.
             version: its version.
-            features: ``online`` or ``text``.
-            degraded: whether a feature was missing or stale.
+            features: ``online``, ``last_known`` or ``text``.
+            degraded: whether a feature was missing, stale or last known.
         """
         self.predictions.labels(model, version, features).inc()
         if degraded:

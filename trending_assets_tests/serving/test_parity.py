@@ -1,5 +1,6 @@
 """By id or by text, a title gets the same probabilities: real Feast store, real encoder, real models."""
 
+import asyncio
 import datetime as dt
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from feature_repo.repository import apply
 from serving.app import create_app
-from serving.features import open_features
+from serving.features import OnlineStore
 from serving.predictors import missing_features, online_features
 from serving.settings import ServingSettings
 from serving.state import ServingState
@@ -128,11 +129,11 @@ def test_by_id_as_by_text(served: tuple[TestClient, ServingState], model: str) -
 def test_the_reduced_tfidf_online_is_the_models_own_to_the_last_bit(
     served: tuple[TestClient, ServingState], home: Path
 ) -> None:
-    online = open_features(home)
+    online = OnlineStore(home).open()
     model = load_model("genre_xgboost", served[1].registry.verified(ModelRef("genre_xgboost", "1")))
     assert isinstance(model, XGBoostModel)
     for row in ROWS:
-        (held,) = online.read(model.feature_service, [row["title_id"]])
+        (held,) = asyncio.run(online.read(model.feature_service, [row["title_id"]]))
         features = online_features(held)
         assert features is not None
         assert features.tfidf is not None
