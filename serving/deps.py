@@ -13,9 +13,26 @@ from serving.problems import title_not_found
 from serving.state import ServingState
 
 
-async def _state(request: Request) -> ServingState:
+def serving_state(request: Request) -> ServingState:
+    """What the app that answers holds."""
     state: ServingState = request.app.state.serving
     return state
+
+
+def found_title(catalog: Catalog, title_id: str) -> CatalogTitle:
+    """A title by its id or an alias.
+
+    Raises:
+        ProblemError: there is none (404).
+    """
+    title = catalog.get(title_id)
+    if title is None:
+        raise title_not_found()
+    return title
+
+
+async def _state(request: Request) -> ServingState:
+    return serving_state(request)
 
 
 State = Annotated[ServingState, Depends(_state)]
@@ -34,10 +51,7 @@ CurrentChampion = Annotated[Champion, Depends(_champion)]
 
 
 async def _title(title_id: str, catalog: CurrentCatalog) -> CatalogTitle:
-    title = catalog.get(title_id)
-    if title is None:
-        raise title_not_found()
-    return title
+    return found_title(catalog, title_id)
 
 
 FoundTitle = Annotated[CatalogTitle, Depends(_title)]

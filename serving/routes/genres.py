@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 
 import anyio.to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from serving.deps import CurrentChampion, FoundTitle, State
+from serving.deps import CurrentChampion, State, found_title, serving_state
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
 from serving.prediction_log import prediction_line
 from serving.predictors import Answer, Champion, answer_title, predict_instances
@@ -20,10 +20,14 @@ _JSON = "application/json"
 
 
 @router.get("/v1/titles/{title_id}/genres", response_model=Prediction, responses=problem_responses(404, 503))
-async def title_genres(title: FoundTitle, champion: CurrentChampion, state: State) -> Response:
+async def title_genres(title_id: str, request: Request) -> Response:
     """The genres of a title of the catalogue, by its id or an alias, from its features in the online store."""
     started = time.perf_counter()
-    service, at = champion.manifest.feature_service, state.need_catalog().end()
+    # Not as dependencies: FastAPI takes longer to resolve them than all that follows takes.
+    state = serving_state(request)
+    catalog = state.need_catalog()
+    title, champion = found_title(catalog, title_id), state.need_champion()
+    service, at = champion.manifest.feature_service, catalog.end()
     try:
         reading = await state.known.read(state.need_features(), service, title.title_id)
     except UnknownFeatureServiceError:

@@ -2,6 +2,8 @@
 
 import asyncio
 import datetime as dt
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -154,3 +156,24 @@ def test_a_store_that_is_applied_again_is_opened_again(served: tuple[TestClient,
     state.refresh()
     assert state.features.value is not before
     assert client.get(f"/v1/titles/{ROWS[0]['title_id']}/genres").status_code == 200
+
+
+def test_a_server_that_answers_from_the_online_store_has_loaded_neither_feast_nor_torch(
+    served: tuple[TestClient, ServingState], home: Path
+) -> None:
+    served[1].registry.promote(ModelRef("genre_xgboost", "1"))
+    code = f"""
+import sys
+from fastapi.testclient import TestClient
+from serving.app import create_app
+from serving.settings import ServingSettings
+
+app = create_app(ServingSettings(home={str(home)!r}), poll_seconds=3600)
+with TestClient(app) as client:
+    app.state.serving.refresh()
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/v1/titles/{ROWS[0]["title_id"]}/genres").json()["degraded"] is False
+print(sorted({{"dagster", "feast", "torch", "transformers", "feature_repo"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
