@@ -20,6 +20,8 @@ from serving.observability import Metrics, log
 _DEADLINE_SECONDS = 0.03
 _PATIENCE_SECONDS = 1.0
 _CAPACITY_BYTES = 64 * 1024 * 1024
+# A deadline that is noticed so much later was missed by this process, which had no processor to run on.
+_STARVED_SECONDS = 0.005
 # What Python and the decoded values take beside the stored bytes.
 _OVERHEAD_BYTES = 2048
 
@@ -62,10 +64,12 @@ class KnownTitles:
             patience_seconds: how long any other does.
             clock: seconds that only grow.
         """
-        self._metrics, self._capacity = metrics, capacity_bytes
+        self._metrics, self._capacity, self._clock = metrics, capacity_bytes, clock
         self._deadline, self._patience = deadline_seconds, patience_seconds
         self._known: OrderedDict[tuple[str, str], OnlineTitle] = OrderedDict()
         self._bytes = 0
+        # The breaker opened since deadlines were missed: who has nothing else to be answered with may still wait.
+        self._only_slow = False
         self.breaker = CircuitBreaker(clock, changed=self._tell)
         self._outcomes = {name: metrics.feature_reads.labels(name) for name in ("store", "last_known", "unavailable")}
         metrics.breaker.state("closed")
@@ -82,9 +86,7 @@ class KnownTitles:
         key = service, title_id
         known = self._known.get(key)
         try:
-            (features,) = await self._ask(
-                store, service, [title_id], [known], self._patience if known is None else self._deadline
-            )
+            (features,) = await self._ask(store, service, [title_id], [known], waits=known is None)
         except OnlineStoreError:
             if known is None:
                 self._outcomes["unavailable"].inc()
@@ -106,7 +108,7 @@ class KnownTitles:
             UnknownFeatureServiceError: there is no such service.
             OnlineStoreError: the store does not answer, or not what can be read.
         """
-        return await self._ask(store, service, title_ids, (), self._patience)
+        return await self._ask(store, service, title_ids, (), waits=True)
 
     async def _ask(
         self,
@@ -114,31 +116,42 @@ class KnownTitles:
         service: str,
         title_ids: Sequence[str],
         known: Sequence[OnlineTitle | None],
-        seconds: float,
+        *,
+        waits: bool,
     ) -> list[OnlineTitle]:
-        if not self.breaker.permits():
+        if not (waits and self._only_slow) and not self.breaker.permits():
             raise StoreUnavailableError("the online store is not asked, since it did not answer just now")
+        seconds = self._patience if waits else self._deadline
+        started = self._clock()
         try:
             async with asyncio.timeout(seconds):
                 rows = await store.read(service, title_ids, known)
         except ForeignFeatureError as error:
             # The store is well, what it holds is not.
-            self.breaker.succeeded()
+            self._succeed()
             log.error("unreadable_features", error=str(error))
             raise
         except OnlineStoreError as error:
-            self._fail(str(error))
+            self._fail(str(error), slow=False)
             raise StoreUnavailableError(str(error)) from error
         except TimeoutError:
-            self._fail(f"no answer within {seconds} s")
+            if self._clock() - started > seconds + _STARVED_SECONDS:
+                self.breaker.gave_up()
+            else:
+                self._fail(f"no answer within {seconds} s", slow=not waits)
             raise StoreUnavailableError(f"no answer within {seconds} s") from None
         except BaseException:
             self.breaker.gave_up()
             raise
-        self.breaker.succeeded()
+        self._succeed()
         return rows
 
-    def _fail(self, reason: str) -> None:
+    def _succeed(self) -> None:
+        self._only_slow = False
+        self.breaker.succeeded()
+
+    def _fail(self, reason: str, *, slow: bool) -> None:
+        self._only_slow = slow
         # Not each of the thousands that a store that is down would fail: the breaker ends them.
         if self.breaker.state == "closed":
             log.warning("online_store_failed", error=reason)

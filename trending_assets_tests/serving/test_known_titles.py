@@ -123,6 +123,36 @@ def test_a_store_that_fails_again_and_again_is_left_alone(
     assert value(metrics, "trending_online_store_breaker", trending_online_store_breaker="closed") == 1
 
 
+def test_a_store_that_is_only_slow_is_asked_for_what_nothing_is_known_of(
+    known: KnownTitles, store: FakeFeatures, metrics: Metrics
+) -> None:
+    read(known, store, MATRIX)
+    store.seconds = 0.1
+    assert all(reading.last_known for reading in read(known, store, *[MATRIX] * 5))
+    assert known.breaker.state == "open"
+    store.reads.clear()
+    assert read(known, store, MATRIX)[0].last_known
+    assert store.reads == []
+    assert not read(known, store, FUTURE)[0].last_known
+    # That it answers at all is good news for everyone.
+    assert known.breaker.state == "closed"
+
+
+def test_a_deadline_that_this_process_missed_says_nothing_of_the_store(
+    known: KnownTitles, store: FakeFeatures, clock: Clock
+) -> None:
+    class Starved(FakeFeatures):
+        async def read(self, service, title_ids, known=()) -> list[OnlineTitle]:
+            clock.now += 0.06
+            return await super().read(service, title_ids, known)
+
+    read(known, store, MATRIX)
+    starved = Starved()
+    starved.seconds = 60
+    assert all(reading.last_known for reading in read(known, starved, *[MATRIX] * 20))
+    assert known.breaker.state == "closed"
+
+
 def test_nonsense_of_one_title_opens_nothing(known: KnownTitles, store: FakeFeatures) -> None:
     fail(store, "foreign")
     for _ in range(20):
