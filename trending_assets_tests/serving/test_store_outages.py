@@ -104,7 +104,7 @@ def test_a_store_that_is_killed_and_comes_back(running: Running) -> None:
     assert running.metric("trending_degraded_reasons_total", reason="last_known") == 20
     assert running.client.get("/v1/titles").status_code == 200
     with valkey_server(running.folder, running.server.port, running.server.password):
-        # The breaker rests for a second before it tries.
+        # Not the breaker that rests before it tries.
         running.state.known = KnownTitles(running.state.metrics)
         assert not running.genres(KNOWN).json()["degraded"]
         assert running.genres(OTHER).status_code == 200
