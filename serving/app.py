@@ -59,6 +59,7 @@ def create_app(
             # The log first: the poller may be loading something for seconds.
             await anyio.to_thread.run_sync(state.log.stop)
             await anyio.to_thread.run_sync(poller.stop)
+            await state.close()
 
     app = FastAPI(
         title="Trending Now",

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,11 @@ def predict_rows(registry: ModelRegistry, rows: Iterator[Row], target: Path) -> 
     if ref is None:
         raise NoChampionError("no champion: the gate has promoted no model yet; run `trending demo` first")
     champion, count = loader.load(ref), 0
-    with replacing(target.absolute(), target.absolute().parent) as staged, staged.open("w") as stream:
+    with replacing(target.absolute(), target.absolute().parent) as staged, staged.open("wb") as stream:
         while chunk := list(islice(rows, _CHUNK)):
             answers = predict_instances(champion, [instance for _, instance in chunk])
             for (title_id, _), answer in zip(chunk, answers, strict=True):
-                stream.write(answer.prediction.model_copy(update={"title_id": title_id}).model_dump_json() + "\n")
+                stream.write(replace(answer, title_id=title_id).json() + b"\n")
             count += len(chunk)
     return count, str(ref)
 

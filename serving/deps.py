@@ -1,4 +1,7 @@
-"""Dependencies of the routes, in one place."""
+"""Dependencies of the routes, in one place.
+
+All of them are coroutines that wait for nothing: FastAPI would run a plain function in a thread, which takes longer.
+"""
 
 from typing import Annotated
 
@@ -10,19 +13,36 @@ from serving.problems import title_not_found
 from serving.state import ServingState
 
 
-def _state(request: Request) -> ServingState:
+def serving_state(request: Request) -> ServingState:
+    """What the app that answers holds."""
     state: ServingState = request.app.state.serving
     return state
+
+
+def found_title(catalog: Catalog, title_id: str) -> CatalogTitle:
+    """A title by its id or an alias.
+
+    Raises:
+        ProblemError: there is none (404).
+    """
+    title = catalog.get(title_id)
+    if title is None:
+        raise title_not_found()
+    return title
+
+
+async def _state(request: Request) -> ServingState:
+    return serving_state(request)
 
 
 State = Annotated[ServingState, Depends(_state)]
 
 
-def _catalog(state: State) -> Catalog:
+async def _catalog(state: State) -> Catalog:
     return state.need_catalog()
 
 
-def _champion(state: State) -> Champion:
+async def _champion(state: State) -> Champion:
     return state.need_champion()
 
 
@@ -30,11 +50,8 @@ CurrentCatalog = Annotated[Catalog, Depends(_catalog)]
 CurrentChampion = Annotated[Champion, Depends(_champion)]
 
 
-def _title(title_id: str, catalog: CurrentCatalog) -> CatalogTitle:
-    title = catalog.get(title_id)
-    if title is None:
-        raise title_not_found()
-    return title
+async def _title(title_id: str, catalog: CurrentCatalog) -> CatalogTitle:
+    return found_title(catalog, title_id)
 
 
 FoundTitle = Annotated[CatalogTitle, Depends(_title)]

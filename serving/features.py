@@ -1,26 +1,31 @@
-"""Online features: what Feast's online store holds of a title, and how old it is."""
+"""Online features: what Feast's online store holds of a title, and how old it is.
+
+The store is read in its own form, without Feast: see :mod:`trending_assets.storage.online_reader`.
+"""
 
 import datetime as dt
-import threading
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from trending_assets.storage.feature_store import IN_THE_HOME, FeastUrls, open_feature_store, sql_registry_signature
-
-if TYPE_CHECKING:
-    from feast import FeatureService, FeatureStore
-
-_JOIN_KEY = "title_id"
+from trending_assets.storage.feast_registry import OnlineServices, read_registry_file, read_sql_registry
+from trending_assets.storage.feature_store import IN_THE_HOME, PROJECT, FeastUrls, sql_registry_signature
+from trending_assets.storage.home import Home
+from trending_assets.storage.online_reader import Layout, OnlineReader, OnlineReadError, StoredRow, open_reader
+from trending_assets.storage.online_values import ForeignValueError, decode, time_of_message, time_of_seconds
 
 
 class UnknownFeatureServiceError(LookupError):
-    """Feast's registry has no such feature service."""
+    """Feast's registry has no such feature service, or one that is not online."""
 
 
 class OnlineStoreError(RuntimeError):
     """The online store could not be read."""
+
+
+class ForeignFeatureError(OnlineStoreError):
+    """The online store answered with what is no value of a feature: it is torn, or another program's."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,14 @@ class OnlineTitle:
         held: feature → value, for those that are there; None is a value that was written as null.
         event_times: view → event time of the title's row.
         ages_allowed: view → how old a row may be; a view without a limit is left out.
+        stored: the same as it is stored, to find out whether it has changed; empty where that is not known.
     """
 
     references: Mapping[str, str]
     held: Mapping[str, object]
     event_times: Mapping[str, dt.datetime]
     ages_allowed: Mapping[str, dt.timedelta]
+    stored: StoredRow = field(default=(), repr=False, compare=False)
 
     @property
     def as_of(self) -> dt.datetime | None:
@@ -57,10 +64,17 @@ class OnlineTitle:
 
 
 class OnlineFeatures(Protocol):
-    """Reads features of titles online; safe to call from several threads."""
+    """Reads features of titles online, without holding up the event loop."""
 
-    def read(self, service: str, title_ids: Sequence[str]) -> list[OnlineTitle]:
+    async def read(
+        self, service: str, title_ids: Sequence[str], known: Sequence[OnlineTitle | None] = ()
+    ) -> list[OnlineTitle]:
         """One answer a title, in order.
+
+        Args:
+            service: the feature service.
+            title_ids: the titles.
+            known: what was read of them before, in the same order; who has not changed may be answered with that.
 
         Raises:
             UnknownFeatureServiceError: there is no such service.
@@ -69,91 +83,120 @@ class OnlineFeatures(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class _Service:
-    definition: "FeatureService"
-    ages_allowed: Mapping[str, dt.timedelta]
+class StoredFeatures:
+    """Reads an online store as the services of one registry say."""
 
-
-class FeastFeatures:
-    """Reads through Feast."""
-
-    def __init__(self, store: "FeatureStore") -> None:
-        """Wraps a store.
+    def __init__(self, reader: OnlineReader, services: OnlineServices) -> None:
+        """Joins a store and what is said of it.
 
         Raises:
-            UnknownFeatureServiceError: its registry has no service at all. Feast rewrites a file registry in place,
-                so a reader that comes at the wrong moment sees an empty one.
+            UnknownFeatureServiceError: there is no service at all: nothing has been applied.
         """
-        self._store = store
-        # One SQLite connection serves all threads, and a read takes less than a millisecond.
-        self._lock = threading.Lock()
-        # Feast builds a service's objects anew each time it is asked. A registry that changes gets a new reader.
-        self._services: dict[str, _Service] = {}
-        if not store.list_feature_services():
-            raise UnknownFeatureServiceError("Feast's registry holds no feature service")
+        if not services.readable:
+            raise UnknownFeatureServiceError("Feast's registry holds no feature service that is online")
+        self._reader = reader
+        self._readings = {name: _Reading(Layout(service)) for name, service in services.readable.items()}
+        self._unreadable = services.unreadable
 
     def __str__(self) -> str:
-        return f"Feast project {self._store.project}"
+        return f"{self._reader}, Feast project {PROJECT}"
 
-    def read(self, service: str, title_ids: Sequence[str]) -> list[OnlineTitle]:
+    async def read(
+        self, service: str, title_ids: Sequence[str], known: Sequence[OnlineTitle | None] = ()
+    ) -> list[OnlineTitle]:
         """One answer a title, in order; see :class:`OnlineFeatures`."""
-        with self._lock:
-            try:
-                return self._read(self._service(service), title_ids)
-            except UnknownFeatureServiceError:
-                raise
-            except Exception as error:  # what a store raises depends on its kind
-                raise OnlineStoreError(f"reading {service} failed: {type(error).__name__}: {error}") from error
-
-    def _service(self, name: str) -> "_Service":
-        known = self._services.get(name)
-        if known is None:
-            known = self._services[name] = self._look_up(name)
-        return known
-
-    def _look_up(self, name: str) -> "_Service":
-        from feast.errors import FeatureServiceNotFoundException
-
+        reading = self._readings.get(service)
+        if reading is None:
+            reason = self._unreadable.get(service, "Feast's registry has no such feature service")
+            raise UnknownFeatureServiceError(f"{service}: {reason}")
         try:
-            service = self._store.get_feature_service(name, allow_cache=True)
-        except FeatureServiceNotFoundException as error:
-            raise UnknownFeatureServiceError(f"Feast's registry has no feature service {name}") from error
-        ages = {}
-        for projection in service.feature_view_projections:
-            ttl = self._store.get_feature_view(projection.name).ttl
-            if ttl:
-                ages[projection.name_to_use()] = ttl  # type: ignore[no-untyped-call]
-        return _Service(service, ages)
+            rows = await self._reader.read(reading.layout, title_ids)
+        except OnlineReadError as error:
+            raise OnlineStoreError(f"reading {service} failed: {error}") from error
+        try:
+            return [reading.title(row, known[index] if known else None) for index, row in enumerate(rows)]
+        except ForeignValueError as error:
+            raise ForeignFeatureError(f"reading {service} failed: {error}") from error
 
-    def _read(self, service: "_Service", title_ids: Sequence[str]) -> list[OnlineTitle]:
-        from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-        from feast.type_map import feast_value_type_to_python_type
 
-        response = self._store.get_online_features(
-            features=service.definition,
-            entity_rows=[{_JOIN_KEY: title_id} for title_id in title_ids],
-            full_feature_names=True,
-        ).proto
-        columns = [
-            # A view's name may end in its version, ``__v1``.
-            (*name.rsplit("__", maxsplit=1), column)
-            for name, column in zip(response.metadata.feature_names.val, response.results, strict=True)
-            if name != _JOIN_KEY
-        ]
-        references = {feature: f"{view}:{feature}" for view, feature, _ in columns}
-        rows = []
-        for index in range(len(title_ids)):
-            # Of a view that it holds nothing of, Feast's Redis store answers nulls as of 1970, as if they were there.
-            present = [
-                each
-                for each in columns
-                if each[2].statuses[index] == FieldStatus.PRESENT and each[2].event_timestamps[index].ByteSize()
-            ]
-            held = {feature: feast_value_type_to_python_type(column.values[index]) for _, feature, column in present}
-            times = {view: column.event_timestamps[index].ToDatetime(dt.UTC) for view, _, column in present}
-            rows.append(OnlineTitle(references, held, times, service.ages_allowed))
-        return rows
+class _Reading:
+    """Turns stored rows of one service into features."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        service = layout.service
+        self._references = {c.name: f"{view.name}:{c.name}" for view in service.views for c in view.columns}
+        self._ages = {view.name: view.age_allowed for view in service.views if view.age_allowed}
+
+    def title(self, row: StoredRow, known: OnlineTitle | None) -> OnlineTitle:
+        """The features of a row; those that are known where it is the same row of the same features."""
+        if known is not None and known.stored == row and known.references == self._references:
+            return known
+        held: dict[str, object] = {}
+        times: dict[str, dt.datetime] = {}
+        at = 0
+        for view in self.layout.service.views:
+            time, values = row[at], row[at + 1 : at + 1 + len(view.columns)]
+            at += 1 + len(view.columns)
+            moment = _moment(time)
+            # Of a view that Redis holds nothing of, there is no time; values without one are no whole row.
+            if moment is None:
+                continue
+            times[view.name] = moment
+            for column, stored in zip(view.columns, values, strict=True):
+                if isinstance(stored, bytes):
+                    held[column.name] = _decoded(stored, column.value_type, self._references[column.name])
+        return OnlineTitle(self._references, held, times, self._ages, row)
+
+
+def _moment(time: bytes | int | None) -> dt.datetime | None:
+    if time is None:
+        return None
+    return time_of_message(time) if isinstance(time, bytes) else time_of_seconds(time)
+
+
+def _decoded(stored: bytes, value_type: int, reference: str) -> object:
+    try:
+        return decode(stored, value_type)
+    except ForeignValueError as error:
+        raise ForeignValueError(f"{reference}: {error}") from error
+
+
+class OnlineStore:
+    """The online store of a home: one connection, and the newest registry's word for what is in it."""
+
+    def __init__(self, home: Path, urls: FeastUrls = IN_THE_HOME) -> None:
+        """Opens nothing.
+
+        Args:
+            home: the home.
+            urls: servers that hold the registry and the online store.
+        """
+        self._home, self._urls = home, urls
+        self._reader: OnlineReader | None = None
+
+    def open(self) -> StoredFeatures:
+        """The features, as the registry says now.
+
+        Raises:
+            UnknownFeatureServiceError: nothing has been applied yet.
+            UnreadableRegistryError: the registry is just being written.
+            FeastRegistryUnavailableError: the registry's database does not answer.
+            InvalidFeastUrlError: a URL names no server of a known kind.
+        """
+        services = (
+            read_sql_registry(self._urls)
+            if self._urls.registry
+            else read_registry_file(Home(self._home).feast / "registry.db")
+        )
+        if self._reader is None:
+            self._reader = open_reader(self._home, self._urls)
+        return StoredFeatures(self._reader, services)
+
+    async def close(self) -> None:
+        """Lets go of the store."""
+        if self._reader is not None:
+            await self._reader.close()
 
 
 def store_signature(folder: Path, urls: FeastUrls = IN_THE_HOME) -> Hashable | None:
@@ -179,16 +222,3 @@ def store_signature(folder: Path, urls: FeastUrls = IN_THE_HOME) -> Hashable | N
 def _file_signature(path: Path) -> Hashable:
     stat = path.stat()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def open_features(home: Path, urls: FeastUrls = IN_THE_HOME) -> OnlineFeatures:
-    """The features of a home; takes seconds the first time, since it imports Feast.
-
-    Args:
-        home: the home.
-        urls: servers that hold the registry and the online store.
-
-    Raises:
-        UnknownFeatureServiceError: nothing has been applied yet.
-    """
-    return FeastFeatures(open_feature_store(home, urls))

@@ -9,10 +9,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
+import orjson
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -99,14 +101,50 @@ class Metrics:
         )
         self.predictions = Counter(
             "trending_predictions",
-            "Titles predicted, by model and by where the features came from (online store or text).",
+            "Titles predicted, by model and by where the features came from: online, last_known or text.",
             ["model", "version", "features"],
             registry=self.registry,
         )
         self.degraded = Counter(
             "trending_degraded_predictions",
-            "Predictions made with a feature missing or stale.",
+            "Predictions made with a feature missing or stale, or from features last known.",
             ["model", "version"],
+            registry=self.registry,
+        )
+        self.degraded_reasons = Counter(
+            "trending_degraded_reasons",
+            "Why predictions were degraded: missing, stale or last_known; one may have several reasons.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.feature_reads = Counter(
+            "trending_feature_reads",
+            "Titles whose features were asked for, by who answered: store, last_known or unavailable.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.feature_age = Histogram(
+            "trending_feature_age_seconds",
+            "How old a row of features was at the end of the newest partition when it was served, by view.",
+            ["view"],
+            buckets=[day * 86400 for day in (0.25, 1, 2, 3, 7, 14, 30, 90, 365)],
+            registry=self.registry,
+        )
+        self.breaker = Enum(
+            "trending_online_store_breaker",
+            "Whether the online store is asked (closed), not asked (open) or tried (half_open).",
+            states=["closed", "open", "half_open"],
+            registry=self.registry,
+        )
+        self.known_titles = Gauge(
+            "trending_known_titles",
+            "Titles whose features are kept to be answered from while the online store does not answer.",
+            registry=self.registry,
+        )
+        self.scores = Counter(
+            "trending_title_scores",
+            "Titles of the catalogue that were scored, by whether the model was run: computed or remembered.",
+            ["how"],
             registry=self.registry,
         )
         self.loads = Counter(
@@ -143,8 +181,8 @@ class Metrics:
         Args:
             model: the model's name.
             version: its version.
-            features: ``online`` or ``text``.
-            degraded: whether a feature was missing or stale.
+            features: ``online``, ``last_known`` or ``text``.
+            degraded: whether a feature was missing, stale or last known.
         """
         self.predictions.labels(model, version, features).inc()
         if degraded:
@@ -212,4 +250,20 @@ class RequestMiddleware:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(method, template, str(status)).inc()
         self._metrics.seconds.labels(method, template).observe(seconds)
-        log.info("request", method=method, route=template, status=status, milliseconds=round(seconds * 1000, 2))
+        _log_request(method, template, status, seconds)
+
+
+def _log_request(method: str, route: str, status: int, seconds: float) -> None:
+    # The one line of every request does not go through structlog and logging, which take longer than to answer it.
+    line = {
+        **structlog.contextvars.get_contextvars(),
+        "method": method,
+        "route": route,
+        "status": status,
+        "milliseconds": round(seconds * 1000, 2),
+        "event": "request",
+        "level": "info",
+        "logger": "serving",
+        "timestamp": datetime.now(UTC),
+    }
+    sys.stderr.write(orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode() + "\n")

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from itertools import islice, takewhile
 from pathlib import Path
 
+from orjson import Fragment
+
 from serving.observability import Metrics, current_request_id, log
-from serving.predictors import Answer
-from trending_assets.domain.predictions.records import day_of, input_sha256
+from serving.predictors import VARIANT, Answer
+from trending_assets.domain.predictions.records import day_of
 from trending_assets.storage.prediction_segments import SegmentedLog, encode_record, predictions_of
 
 CAPACITY = 10_000
@@ -33,31 +35,31 @@ def prediction_line(answer: Answer, source: str, latency_ms: float) -> tuple[str
         source: ``online`` or ``text``.
         latency_ms: how long it took.
     """
-    made = answer.prediction
+    champion, outcome = answer.champion, answer.outcome
     record = {
         "record": "prediction",
-        "prediction_id": made.prediction_id,
+        "prediction_id": answer.prediction_id,
         "request_id": current_request_id(),
-        "title_id": made.title_id,
-        "input_sha256": input_sha256(answer.features),
-        "kind": answer.features.kind,
+        "title_id": answer.title_id,
+        "input_sha256": outcome.input_sha256,
+        "kind": outcome.kind,
         "source": source,
-        "model": made.model.name,
-        "version": made.model.version,
-        "variant": made.model.variant,
-        "feature_service": made.features.service,
+        "model": champion.ref.model,
+        "version": champion.ref.version,
+        "variant": VARIANT,
+        "feature_service": champion.manifest.feature_service,
         "feature_times": [
             {"view": view, "event_timestamp": moment} for view, moment in sorted(answer.feature_times.items())
         ],
-        "as_of": made.features.as_of,
-        "stale": made.features.stale,
-        "missing": made.features.missing,
-        "degraded": made.degraded,
-        "abstained": made.abstained,
-        "genres": [vars(genre) for genre in made.genres],
+        "as_of": answer.as_of,
+        "stale": answer.stale,
+        "missing": outcome.missing,
+        "degraded": answer.degraded,
+        "abstained": outcome.abstained,
+        "genres": Fragment(outcome.genres),
         "latency_ms": latency_ms,
     }
-    return predictions_of(day_of(made.prediction_id)), encode_record(record)
+    return predictions_of(day_of(answer.prediction_id)), encode_record(record)
 
 
 class PredictionLog:

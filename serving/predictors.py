@@ -3,31 +3,32 @@
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
-from serving.catalog import Catalog, CatalogTitle
-from serving.features import OnlineFeatures, OnlineTitle
+from serving.features import OnlineTitle
+from serving.known_titles import Reading
 from serving.problems import not_ready
-from serving.schemas import (
-    GenreProbability,
-    Instance,
-    ModelName,
-    Prediction,
-    PredictionFeatures,
-    PredictionModel,
-)
+from serving.schemas import Instance, ModelName, Prediction
 from trending_assets.domain.catalog.taxonomy import KINDS, Kind
 from trending_assets.domain.genres.predictor import GenrePredictor, GenreScore, abstained
 from trending_assets.domain.ids import uuid7
+from trending_assets.domain.predictions.records import input_sha256
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, load_predictor
 
+VARIANT = "champion"
 # These may be unknown; any other feature of a title that is null online is as good as missing.
 _NULLABLE = frozenset({"year", "runtime_minutes", "certificate"})
+
+
+class InvalidScoreError(ValueError):
+    """A model gave what is no probability."""
 
 
 class TextEncoder(Protocol):
@@ -62,6 +63,18 @@ class Champion:
         """Its name, as the API gives it."""
         return ModelName(name=self.ref.model, version=self.ref.version)
 
+    @cached_property
+    def described(self) -> bytes:
+        """What a prediction says of it, as JSON."""
+        return _json(
+            {
+                "name": self.ref.model,
+                "version": self.ref.version,
+                "trained_at": self.manifest.trained_at,
+                "variant": VARIANT,
+            }
+        )
+
     def scores(self, features: Sequence[TitleFeatures]) -> list[list[GenreScore]]:
         """One list a title; an embedding that the model reads and the features lack is computed from the text."""
         encoder = self.encoder
@@ -76,18 +89,83 @@ class Champion:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A prediction and what it was made from.
+class Outcome:
+    """What a model says of one title; the same for the same input, so it may be kept.
 
     Attributes:
-        prediction: what the caller gets.
-        features: what the model read, but for vectors that followed from the text.
-        feature_times: view → event time of what was read online; empty where nothing was.
+        genres: a JSON array: each genre that the model knows, most probable first.
+        abstained: no genre reached its threshold.
+        input_sha256: of the text and the facts that the model read.
+        kind: ``movie`` or ``show``.
+        missing: ``view:feature`` of each feature that should be online and is not.
     """
 
-    prediction: Prediction
-    features: TitleFeatures
+    genres: bytes
+    abstained: bool
+    input_sha256: str
+    kind: Kind
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A prediction: what the caller gets, and what it was made from.
+
+    It is made JSON without a model of pydantic in between, which would take longer than all else.
+
+    Attributes:
+        prediction_id: its id.
+        title_id: the title; None where the text was sent.
+        champion: the model.
+        outcome: what that said.
+        feature_times: view → event time of what was read online; empty where nothing was.
+        as_of: the oldest of them.
+        stale: one is older than its view allows.
+        last_known: the online store did not answer, and this is made from what it said before.
+    """
+
+    prediction_id: str
+    title_id: str | None
+    champion: Champion
+    outcome: Outcome
     feature_times: Mapping[str, dt.datetime]
+    as_of: dt.datetime | None = None
+    stale: bool = False
+    last_known: bool = False
+
+    @property
+    def degraded(self) -> bool:
+        """Whether a feature was missing or stale, or the features are those last known."""
+        return self.stale or self.last_known or bool(self.outcome.missing)
+
+    def json(self) -> bytes:
+        """The prediction as the API gives it, a :class:`~serving.schemas.Prediction`."""
+        outcome = self.outcome
+        return _json(
+            {
+                "prediction_id": self.prediction_id,
+                "title_id": self.title_id,
+                "genres": orjson.Fragment(outcome.genres),
+                "abstained": outcome.abstained,
+                "model": orjson.Fragment(self.champion.described),
+                "features": {
+                    "service": self.champion.manifest.feature_service,
+                    "as_of": self.as_of,
+                    "stale": self.stale,
+                    "missing": outcome.missing,
+                },
+                "degraded": self.degraded,
+            }
+        )
+
+    @property
+    def prediction(self) -> Prediction:
+        """The same as an object."""
+        return Prediction.model_validate_json(self.json())
+
+
+def _json(content: object) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_UTC_Z)
 
 
 class ChampionLoader:
@@ -119,7 +197,11 @@ class ChampionLoader:
 
 
 def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Answer]:
-    """Predictions for texts that callers sent, in order."""
+    """Predictions for texts that callers sent, in order.
+
+    Raises:
+        InvalidScoreError: the model gave what is no probability.
+    """
     features = [
         title_features(
             each.title,
@@ -133,23 +215,22 @@ def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list
         )
         for each in instances
     ]
-    made_of = PredictionFeatures(service=champion.manifest.feature_service, as_of=None, stale=False, missing=[])
     return [
-        Answer(_prediction(champion, None, scores, made_of), each, {})
+        Answer(uuid7(), None, champion, _outcome(each, scores), {})
         for each, scores in zip(features, champion.scores(features), strict=True)
     ]
 
 
-def predict_title(champion: Champion, online: OnlineFeatures, catalog: Catalog, title: CatalogTitle) -> Answer:
-    """The prediction for a title of the catalogue, from its online features.
+def score_title(champion: Champion, row: OnlineTitle) -> Outcome:
+    """What a model says of a title from its online features.
+
+    Where the embedding or the reduced TF-IDF is missing, it is computed from the text by the code that would have
+    written it, and said to be missing.
 
     Raises:
-        UnknownFeatureServiceError: the champion's feature service has not been applied.
-        OnlineStoreError: the online store could not be read.
         ProblemError: the title's text is not online yet (503).
+        InvalidScoreError: the model gave what is no probability.
     """
-    service = champion.manifest.feature_service
-    row = online.read(service, [title.title_id])[0]
     features = online_features(row)
     if features is None:
         raise not_ready(
@@ -157,11 +238,23 @@ def predict_title(champion: Champion, online: OnlineFeatures, catalog: Catalog, 
             "The title is in the catalogue, and its features are not online yet. They come with the next run that "
             "fills the online store; until then POST /v1/genres/predict takes its text.",
         )
-    made_of = PredictionFeatures(
-        service=service, as_of=row.as_of, stale=row.stale(catalog.end()), missing=missing_features(row)
+    return _outcome(features, champion.scores([features])[0], tuple(missing_features(row)))
+
+
+def answer_title(champion: Champion, title_id: str, reading: Reading, outcome: Outcome, at: dt.datetime) -> Answer:
+    """The prediction for a title of the catalogue.
+
+    Args:
+        champion: the model.
+        title_id: the title.
+        reading: its features.
+        outcome: what the model says of them.
+        at: when they are judged to be stale or not.
+    """
+    row = reading.features
+    return Answer(
+        uuid7(), title_id, champion, outcome, row.event_times, row.as_of, row.stale(at), last_known=reading.last_known
     )
-    prediction = _prediction(champion, title.title_id, champion.scores([features])[0], made_of)
-    return Answer(prediction, features, row.event_times)
 
 
 def missing_features(row: OnlineTitle) -> list[str]:
@@ -201,20 +294,9 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
     )
 
 
-def _prediction(
-    champion: Champion, title_id: str | None, scores: list[GenreScore], features: PredictionFeatures
-) -> Prediction:
-    return Prediction(
-        prediction_id=uuid7(),
-        title_id=title_id,
-        genres=[GenreProbability.model_validate(score) for score in scores],
-        abstained=abstained(scores),
-        model=PredictionModel(
-            name=champion.ref.model,
-            version=champion.ref.version,
-            trained_at=champion.manifest.trained_at,
-            variant="champion",
-        ),
-        features=features,
-        degraded=features.stale or bool(features.missing),
-    )
+def _outcome(features: TitleFeatures, scores: Sequence[GenreScore], missing: tuple[str, ...] = ()) -> Outcome:
+    for score in scores:
+        if not 0 <= score.probability <= 1:
+            raise InvalidScoreError(f"a probability of {score.probability} for {score.genre}")
+    genres = _json([vars(score) for score in scores])
+    return Outcome(genres, abstained(scores), input_sha256(features), features.kind, missing)

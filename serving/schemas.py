@@ -341,7 +341,9 @@ class Prediction(BaseModel):
     abstained: bool = Field(description="No genre reached its threshold.")
     model: PredictionModel
     features: PredictionFeatures
-    degraded: bool = Field(description="A feature was missing or stale.")
+    degraded: bool = Field(
+        description="A feature was missing or stale, or the features are those last known: the store did not answer."
+    )
 
 
 class PredictResponse(BaseModel):

@@ -3,16 +3,19 @@
 import threading
 import time
 from collections.abc import Callable, Hashable
-from functools import partial
 from pathlib import Path
 
+import anyio
+
 from serving.catalog import ACTIVITY, TABLE, Catalog, read_catalog, trend_day
-from serving.features import OnlineFeatures, open_features, store_signature
+from serving.features import OnlineFeatures, OnlineStore, store_signature
+from serving.known_titles import KnownTitles
 from serving.observability import Metrics
 from serving.prediction_log import PredictionLog
 from serving.predictors import Champion, ChampionLoader, TextEncoder
 from serving.problems import not_ready
 from serving.settings import ServingSettings
+from serving.title_scores import TitleScores
 from serving.watched import Part, Signature, Watched
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.storage.feature_store import FeastUrls
@@ -21,6 +24,8 @@ from trending_assets.storage.lake import Lake
 from trending_assets.storage.registry import ModelRef, open_registry
 
 _STOP_SECONDS = 10.0
+# More at a time would take turns, and the event loop has to wait for its own.
+_MODELS_AT_A_TIME = 2
 
 
 class ServingState:
@@ -33,6 +38,8 @@ class ServingState:
         catalog: the catalogue.
         champion: the model that serves.
         features: the online store.
+        known: reads the online store, and knows what it said before.
+        scores: what the champion says of titles.
     """
 
     def __init__(
@@ -56,7 +63,7 @@ class ServingState:
         home = Home(settings.home)
         lake = Lake(home.lake)
         urls = FeastUrls(settings.online_store or "", settings.feast_registry or "")
-        open_store = features or partial(open_features, urls=urls)
+        self._store = OnlineStore(home.folder, urls)
         self.registry = open_registry(home, settings.registry)
         self.metrics = metrics
         self.log = PredictionLog.under(home.prediction_log, metrics)
@@ -80,14 +87,20 @@ class ServingState:
         self.features: Watched[Hashable, OnlineFeatures] = Watched(
             "feature store",
             signature=lambda: store_signature(home.feast, urls),
-            load=lambda _: open_store(home.folder),
+            load=lambda _: features(home.folder) if features else self._store.open(),
             absent="there is no feature store yet",
             metrics=metrics,
             clock=clock,
         )
+        self.known = KnownTitles(metrics, clock=clock)
+        self.scores = TitleScores(metrics, anyio.CapacityLimiter(_MODELS_AT_A_TIME))
+
+    async def close(self) -> None:
+        """Lets go of the online store; nothing is predicted after."""
+        await self._store.close()
 
     def refresh(self) -> None:
-        """Loads what has changed; the feature store last, since its first time takes seconds."""
+        """Loads what has changed."""
         self.catalog.refresh()
         self.champion.refresh()
         self.features.refresh()
@@ -124,7 +137,7 @@ class ServingState:
 class Poller:
     """A thread that refreshes a state again and again.
 
-    A thread of its own, since loading a model or importing Feast would hold up the event loop for seconds.
+    A thread of its own, since loading a model would hold up the event loop for seconds.
     """
 
     def __init__(self, state: ServingState, seconds: float) -> None:

@@ -15,7 +15,7 @@ router = APIRouter(tags=["feedback"])
 
 
 @router.post("/v1/feedback", status_code=202, responses=problem_responses(400, 413, 422, 503))
-def give_feedback(body: FeedbackRequest, state: State) -> FeedbackAccepted:
+async def give_feedback(body: FeedbackRequest, state: State) -> FeedbackAccepted:
     """Takes the genres of a predicted title as truth for the live metrics; of several, the newest counts.
 
     Whether there was such a prediction is not looked up: feedback for one that is not known is dropped later.

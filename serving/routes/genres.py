@@ -3,50 +3,80 @@
 import time
 from collections.abc import Sequence
 
-from fastapi import APIRouter
+import anyio.to_thread
+from fastapi import APIRouter, Request, Response
 
-from serving.deps import CurrentChampion, FoundTitle, State
+from serving.deps import CurrentChampion, State, found_title, serving_state
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
-from serving.observability import frames_of, log
 from serving.prediction_log import prediction_line
-from serving.predictors import Answer, predict_instances, predict_title
+from serving.predictors import Answer, Champion, answer_title, predict_instances
 from serving.problems import not_ready, problem_responses
-from serving.schemas import Prediction, PredictRequest, PredictResponse
+from serving.schemas import Instance, Prediction, PredictRequest, PredictResponse
 from serving.state import ServingState
 
 router = APIRouter(tags=["genres"])
 
+_JSON = "application/json"
 
-@router.get("/v1/titles/{title_id}/genres", responses=problem_responses(404, 503))
-def title_genres(title: FoundTitle, champion: CurrentChampion, state: State) -> Prediction:
+
+@router.get("/v1/titles/{title_id}/genres", response_model=Prediction, responses=problem_responses(404, 503))
+async def title_genres(title_id: str, request: Request) -> Response:
     """The genres of a title of the catalogue, by its id or an alias, from its features in the online store."""
     started = time.perf_counter()
+    # Not as dependencies: FastAPI takes longer to resolve them than all that follows takes.
+    state = serving_state(request)
+    catalog = state.need_catalog()
+    title, champion = found_title(catalog, title_id), state.need_champion()
+    service, at = champion.manifest.feature_service, catalog.end()
     try:
-        answer = predict_title(champion, state.need_features(), state.need_catalog(), title)
+        reading = await state.known.read(state.need_features(), service, title.title_id)
     except UnknownFeatureServiceError:
         raise not_ready(
             "features-not-ready", "The feature service that the champion reads has not been applied yet."
         ) from None
-    except OnlineStoreError as error:
-        log.error("online_store_failed", error=str(error), frames=frames_of(error))
-        raise not_ready("features-not-ready", "The online store cannot be read at the moment.") from None
-    _keep(state, [answer], "online", started)
-    return answer.prediction
+    except OnlineStoreError:
+        raise not_ready(
+            "features-unavailable",
+            "The online store does not answer at the moment, and the features of this title are not known from before. "
+            "Ask again in a moment; POST /v1/genres/predict takes the title's text.",
+        ) from None
+    outcome = await state.scores.of(champion, title.title_id, reading.features)
+    answer = answer_title(champion, title.title_id, reading, outcome, at)
+    _count_online(state, answer, started, at.timestamp())
+    return Response(answer.json(), media_type=_JSON)
 
 
-@router.post("/v1/genres/predict", responses=problem_responses(400, 413, 422, 503))
-def predict_genres(body: PredictRequest, champion: CurrentChampion, state: State) -> PredictResponse:
+@router.post("/v1/genres/predict", response_model=PredictResponse, responses=problem_responses(400, 413, 422, 503))
+async def predict_genres(body: PredictRequest, champion: CurrentChampion, state: State) -> Response:
     """The genres of 1 to 128 titles from what is sent, by the code that computes the features of known titles."""
-    started = time.perf_counter()
-    answers = predict_instances(champion, body.instances)
-    _keep(state, answers, "text", started)
-    return PredictResponse(predictions=[answer.prediction for answer in answers])
+    # In a thread, and few at a time: a batch takes a model up to a second.
+    content = await anyio.to_thread.run_sync(
+        _predict, state, champion, body.instances, time.perf_counter(), limiter=state.scores.threads
+    )
+    return Response(content, media_type=_JSON)
 
 
-def _keep(state: ServingState, answers: Sequence[Answer], source: str, started: float) -> None:
-    """Counts predictions and leaves them to the log."""
+def _predict(state: ServingState, champion: Champion, instances: Sequence[Instance], started: float) -> bytes:
+    answers = predict_instances(champion, instances)
     latency_ms = (time.perf_counter() - started) * 1000
     for answer in answers:
-        made = answer.prediction
-        state.metrics.count_prediction(made.model.name, made.model.version, source, degraded=made.degraded)
-        state.log.add(*prediction_line(answer, source, latency_ms))
+        _keep(state, answer, "text", "text", latency_ms)
+    return b'{"predictions":[' + b",".join(answer.json() for answer in answers) + b"]}"
+
+
+def _count_online(state: ServingState, answer: Answer, started: float, at: float) -> None:
+    for view, moment in answer.feature_times.items():
+        state.metrics.feature_age.labels(view).observe(at - moment.timestamp())
+    reasons = {"missing": answer.outcome.missing, "stale": answer.stale, "last_known": answer.last_known}
+    for reason, holds in reasons.items():
+        if holds:
+            state.metrics.degraded_reasons.labels(reason).inc()
+    source = "last_known" if answer.last_known else "online"
+    _keep(state, answer, "online", source, (time.perf_counter() - started) * 1000)
+
+
+def _keep(state: ServingState, answer: Answer, source: str, counted_as: str, latency_ms: float) -> None:
+    """Counts a prediction and leaves it to the log."""
+    ref = answer.champion.ref
+    state.metrics.count_prediction(ref.model, ref.version, counted_as, degraded=answer.degraded)
+    state.log.add(*prediction_line(answer, source, latency_ms))

@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from serving.catalog import Catalog
 from serving.deps import State
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
+from serving.known_titles import StoreUnavailableError
 from serving.predictors import missing_features
 from serving.problems import not_ready, problem_responses
 from serving.schemas import Health, Readiness
@@ -25,7 +26,7 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=problem_responses(503))
-def readyz(state: State) -> Readiness:
+async def readyz(state: State) -> Readiness:
     """Catalogue, champion and online features are there, and the features are fresh."""
     reasons = [
         part.trouble or f"the {part.name} is being loaded"
@@ -34,7 +35,7 @@ def readyz(state: State) -> Readiness:
     ]
     catalog, champion = state.catalog.value, state.champion.value
     if not reasons:
-        reasons = _feature_troubles(state)
+        reasons = await _feature_troubles(state)
     if reasons or catalog is None or champion is None:
         raise not_ready("not-ready", "Not everything that a prediction by id needs is there yet.", reasons)
     return Readiness(
@@ -52,7 +53,7 @@ def metrics(state: State) -> Response:
     return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _feature_troubles(state: ServingState) -> list[str]:
+async def _feature_troubles(state: ServingState) -> list[str]:
     """Why features cannot be served, from a look at titles across the catalogue; nothing where most are fine.
 
     A majority decides: a partition that has just landed is in the catalogue a moment before its features are online,
@@ -61,9 +62,11 @@ def _feature_troubles(state: ServingState) -> list[str]:
     catalog, service = state.need_catalog(), state.need_champion().manifest.feature_service
     probes = _probes(catalog)
     try:
-        rows = state.need_features().read(service, probes)
+        rows = await state.known.probe(state.need_features(), service, probes)
     except UnknownFeatureServiceError:
         return [f"the feature store has no feature service {service} yet"]
+    except StoreUnavailableError:
+        return ["the online store does not answer: titles are predicted from the features that were last known of them"]
     except OnlineStoreError:
         return ["the online store cannot be read"]
     missing = sum(bool(missing_features(row)) for row in rows)

@@ -26,6 +26,6 @@ def list_titles(query: Annotated[TitlesQuery, Query()], catalog: CurrentCatalog)
 
 
 @router.get("/v1/titles/{title_id}", responses=problem_responses(404, 503), response_model=Title)
-def get_title(title: FoundTitle) -> CatalogTitle:
+async def get_title(title: FoundTitle) -> CatalogTitle:
     """One title with its sources, by its id or an alias of it."""
     return title

@@ -135,18 +135,35 @@ def sql_registry_signature(urls: FeastUrls) -> Hashable | None:
     Raises:
         FeastRegistryUnavailableError: the database does not answer.
     """
+    return _sql_registry_table(urls, "md5(feature_view_proto)", "md5(feature_service_proto)") or None
+
+
+def sql_registry_rows(urls: FeastUrls) -> tuple[list[bytes], list[bytes]]:
+    """Feast's messages of the views and of the services in the SQL registry, all as they were at one moment.
+
+    Raises:
+        FeastRegistryUnavailableError: the database does not answer.
+    """
+    rows = _sql_registry_table(urls, "feature_view_proto", "feature_service_proto")
+    views, services = (
+        [bytes(content) for kind, _, content in rows if kind == wanted] for wanted in ("view", "service")
+    )
+    return views, services
+
+
+def _sql_registry_table(urls: FeastUrls, of_view: str, of_service: str) -> tuple[tuple[Any, ...], ...]:
     from psycopg.errors import UndefinedTable
 
     query = (
-        "SELECT feature_view_name, md5(feature_view_proto) FROM feature_views WHERE project_id = %(project)s UNION ALL "
-        "SELECT feature_service_name, md5(feature_service_proto) FROM feature_services WHERE project_id = %(project)s "
+        f"SELECT 'view', feature_view_name, {of_view} FROM feature_views WHERE project_id = %(project)s UNION ALL "  # noqa: S608 - columns
+        f"SELECT 'service', feature_service_name, {of_service} FROM feature_services WHERE project_id = %(project)s "
         "ORDER BY 1, 2"
     )
     with connected(urls) as connection:
         try:
-            return tuple(connection.execute(query, {"project": PROJECT}).fetchall()) or None
+            return tuple(connection.execute(query, {"project": PROJECT}).fetchall())
         except UndefinedTable:
-            return None
+            return ()
 
 
 @contextmanager

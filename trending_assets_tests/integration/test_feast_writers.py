@@ -1,16 +1,18 @@
 """Twenty writers of Feast's registry and of the online store at once lose nothing, in files and on servers."""
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import psycopg
 import pytest
 
 from feature_repo.repository import NotAppliedError, apply, materialize
-from serving.features import open_features, store_signature
+from serving.features import OnlineStore, store_signature
 from trending_assets.definitions import build_defs
 from trending_assets.doctor import examine
 from trending_assets.resources.home import HomeResource
@@ -71,11 +73,11 @@ def test_the_registry_holds_every_interval_view_and_service(written: tuple[Path,
 
 def test_the_api_reads_the_newest_of_every_title(written: tuple[Path, FeastUrls]) -> None:
     home, urls = written
-    features = open_features(home, urls)
+    features = OnlineStore(home, urls).open()
     titles = ["tt1", "not there", *(f"tt-{day}" for day in DAYS)]
-    newest, absent, *others = features.read("genre_text_embedding_v5", titles)
+    newest, absent, *others = asyncio.run(features.read("genre_text_embedding_v5", titles))
     assert newest.held["text"] == f"tt1 on {DAYS[-1]}"
-    assert newest.held["embedding"] == [20.0] * 384
+    assert np.array_equal(newest.held["embedding"], [20.0] * 384)
     assert newest.as_of == dt.datetime(2025, 6, 20, 12, tzinfo=dt.UTC)
     # Nothing of this view was written.
     assert "tfidf" not in newest.held
@@ -89,11 +91,11 @@ def test_the_api_reads_on_while_the_registry_is_down(servers: FeastUrls, tmp_pat
         urls = FeastUrls(servers.online_store.replace("/0", "/4"), database.url)
         apply(tmp_path, urls)
         materialize(tmp_path, {"title_text": DAYS[:1]}, urls)
-        features = open_features(tmp_path, urls)
-        assert features.read("genre_text_v4", ["tt1"])[0].held["text"] == f"tt1 on {DAYS[0]}"
+        features = OnlineStore(tmp_path, urls).open()
+        assert asyncio.run(features.read("genre_text_v4", ["tt1"]))[0].held["text"] == f"tt1 on {DAYS[0]}"
     with pytest.raises(FeastRegistryUnavailableError):
         store_signature(Home(tmp_path).feast, urls)
-    assert features.read("genre_text_v4", ["tt1"])[0].held["year"] == 2000
+    assert asyncio.run(features.read("genre_text_v4", ["tt1"]))[0].held["year"] == 2000
 
 
 def test_the_api_sees_that_something_was_applied_or_written(written: tuple[Path, FeastUrls]) -> None:

@@ -1,13 +1,25 @@
-"""Online features through a real Feast store on SQLite."""
+"""Online features out of a real Feast store on SQLite, which stock Feast wrote."""
 
+import asyncio
 import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from serving.features import FeastFeatures, OnlineStoreError, UnknownFeatureServiceError, open_features, store_signature
+from serving.features import (
+    ForeignFeatureError,
+    OnlineFeatures,
+    OnlineStore,
+    OnlineStoreError,
+    OnlineTitle,
+    StoredFeatures,
+    UnknownFeatureServiceError,
+    store_signature,
+)
+from trending_assets.storage.feast_registry import UnreadableRegistryError
 from trending_assets.storage.feature_store import open_feature_store
 from trending_assets.storage.home import Home
 from trending_assets_tests.serving.world import FakeFeatures
@@ -62,14 +74,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def read(features: OnlineFeatures, service: str, ids: list[str], known: Sequence[OnlineTitle | None] = ()):
+    return asyncio.run(features.read(service, ids, known))
+
+
 @pytest.fixture(scope="module")
-def online(home: Path) -> FeastFeatures:
-    return FeastFeatures(open_feature_store(home))
+def online(home: Path) -> StoredFeatures:
+    return OnlineStore(home).open()
 
 
-def test_values_come_back_as_written(online: FeastFeatures) -> None:
-    one, two = online.read("both", ["tt1", "tt2"])
-    assert one.held == {"text": "One", "year": 1999, "embedding": [0.5, -0.25]}
+def test_values_come_back_as_written(online: StoredFeatures) -> None:
+    one, two = read(online, "both", ["tt1", "tt2"])
+    assert {**one.held, "embedding": list(one.held["embedding"])} == {
+        "text": "One",
+        "year": 1999,
+        "embedding": [0.5, -0.25],
+    }
     assert one.event_times == {"title_text": EARLY, "title_embedding": LATE}
     assert one.as_of == EARLY
     assert two.held == {"text": "Two", "year": None}
@@ -80,44 +100,74 @@ def test_values_come_back_as_written(online: FeastFeatures) -> None:
     }
 
 
-def test_a_service_gives_its_own_features_only(online: FeastFeatures) -> None:
-    assert online.read("text_only", ["tt1"])[0].held == {"text": "One", "year": 1999}
+def test_a_service_gives_its_own_features_only(online: StoredFeatures) -> None:
+    assert read(online, "text_only", ["tt1"])[0].held == {"text": "One", "year": 1999}
 
 
-def test_a_title_that_is_not_online_has_no_values_and_no_time(online: FeastFeatures) -> None:
-    (row,) = online.read("both", ["tt3"])
+def test_a_title_that_is_not_online_has_no_values_and_no_time(online: StoredFeatures) -> None:
+    (row,) = read(online, "both", ["tt3"])
     assert row.held == {}
     assert row.as_of is None
     assert not row.stale(LATE)
 
 
-def test_only_views_with_a_limit_go_stale(online: FeastFeatures) -> None:
-    (row,) = online.read("both", ["tt1"])
+def test_only_views_with_a_limit_go_stale(online: StoredFeatures) -> None:
+    (row,) = read(online, "both", ["tt1"])
     assert row.ages_allowed == {"title_embedding": dt.timedelta(days=3)}
     assert not row.stale(LATE + dt.timedelta(days=3))
     assert row.stale(LATE + dt.timedelta(days=3, seconds=1))
 
 
-def test_many_threads_read_what_belongs_to_their_title(online: FeastFeatures) -> None:
+def test_many_at_once_get_what_belongs_to_their_title(online: StoredFeatures) -> None:
+    async def all_at_once() -> list[list[OnlineTitle]]:
+        return await asyncio.gather(*(online.read("text_only", [title_id]) for title_id in ids))
+
     ids = ["tt1", "tt2", "tt3"] * 40
-    with ThreadPoolExecutor(8) as pool:
-        rows = list(pool.map(lambda title_id: online.read("text_only", [title_id])[0], ids))
-    assert [row.held.get("text") for row in rows] == ["One", "Two", None] * 40
+    assert [row.held.get("text") for (row,) in asyncio.run(all_at_once())] == ["One", "Two", None] * 40
 
 
-def test_an_unknown_service_is_named(online: FeastFeatures) -> None:
+def test_what_has_not_changed_is_what_is_known(online: StoredFeatures) -> None:
+    before = read(online, "both", ["tt1", "tt3"])
+    one, three, other = read(online, "both", ["tt1", "tt3", "tt2"], [*before, before[0]])
+    assert (one is before[0], three is before[1]) == (True, True)
+    assert other.held["text"] == "Two"
+    # Of another service, nothing is known.
+    assert read(online, "text_only", ["tt1"], [before[0]])[0].held == {"text": "One", "year": 1999}
+
+
+def test_an_unknown_service_is_named(online: StoredFeatures) -> None:
     with pytest.raises(UnknownFeatureServiceError, match="nothing_v9"):
-        online.read("nothing_v9", ["tt1"])
+        read(online, "nothing_v9", ["tt1"])
+
+
+def copy_of(home: Path, folder: Path) -> Path:
+    feast = Home(folder).feast
+    feast.mkdir()
+    for name in ("registry.db", "online_store.db"):
+        (feast / name).write_bytes((Home(home).feast / name).read_bytes())
+    return feast / "online_store.db"
 
 
 def test_a_broken_store_is_one_error(home: Path, tmp_path: Path) -> None:
-    feast = Home(tmp_path).feast
-    feast.mkdir()
-    (feast / "registry.db").write_bytes((Home(home).feast / "registry.db").read_bytes())
-    (feast / "online_store.db").write_bytes(b"this is not a database, but a text of some length")
-    reader = FeastFeatures(open_feature_store(tmp_path))
+    copy_of(home, tmp_path).write_bytes(b"this is not a database, but a text of some length")
     with pytest.raises(OnlineStoreError, match="DatabaseError"):
-        reader.read("both", ["tt1"])
+        read(OnlineStore(tmp_path).open(), "both", ["tt1"])
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("value = x'2007' WHERE feature_name = 'text'", "title_text:text"),
+        ("value = substr(value, 1, length(value) - 1) WHERE feature_name = 'text'", "title_text:text"),
+        ("event_ts = 'yesterday'", "time"),
+    ],
+)
+def test_a_foreign_value_is_refused_by_name(home: Path, tmp_path: Path, change: str, named: str) -> None:
+    with sqlite3.connect(copy_of(home, tmp_path)) as connection:
+        connection.execute(f"UPDATE trending_now_title_text SET {change}")
+    connection.close()
+    with pytest.raises(ForeignFeatureError, match=named):
+        read(OnlineStore(tmp_path).open(), "both", ["tt1"])
 
 
 def test_a_home_without_a_store_has_no_signature_and_is_left_alone(tmp_path: Path) -> None:
@@ -129,8 +179,8 @@ def test_a_registry_that_is_being_written_is_refused(tmp_path: Path) -> None:
     feast = Home(tmp_path).feast
     feast.mkdir()
     (feast / "registry.db").touch()
-    with pytest.raises(UnknownFeatureServiceError):
-        open_features(tmp_path)
+    with pytest.raises(UnreadableRegistryError):
+        OnlineStore(tmp_path).open()
 
 
 def test_the_signature_changes_with_the_registry(tmp_path: Path) -> None:
@@ -144,10 +194,10 @@ def test_the_signature_changes_with_the_registry(tmp_path: Path) -> None:
     assert store_signature(feast) != before
 
 
-def test_the_fake_store_answers_like_feast(online: FeastFeatures) -> None:
+def test_the_fake_store_answers_like_feast(online: StoredFeatures) -> None:
     fake = FakeFeatures()
-    (absent,) = fake.read("genre_text_v4", ["tt3"])
-    (real,) = online.read("text_only", ["tt3"])
+    (absent,) = read(fake, "genre_text_v4", ["tt3"])
+    (real,) = read(online, "text_only", ["tt3"])
     assert (absent.held, absent.event_times, absent.as_of) == (real.held, real.event_times, real.as_of)
     with pytest.raises(UnknownFeatureServiceError):
-        fake.read("nothing_v9", ["tt3"])
+        read(fake, "nothing_v9", ["tt3"])

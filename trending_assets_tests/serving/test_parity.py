@@ -1,6 +1,9 @@
 """By id or by text, a title gets the same probabilities: real Feast store, real encoder, real models."""
 
+import asyncio
 import datetime as dt
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from feature_repo.repository import apply
 from serving.app import create_app
-from serving.features import open_features
+from serving.features import OnlineStore
 from serving.predictors import missing_features, online_features
 from serving.settings import ServingSettings
 from serving.state import ServingState
@@ -130,11 +133,11 @@ def test_by_id_as_by_text(served: tuple[TestClient, ServingState], model: str) -
 def test_the_reduced_tfidf_online_is_the_models_own_to_the_last_bit(
     served: tuple[TestClient, ServingState], home: Path
 ) -> None:
-    online = open_features(home)
+    online = OnlineStore(home).open()
     model = load_model("genre_xgboost", served[1].registry.verified(ModelRef("genre_xgboost", "1")))
     assert isinstance(model, XGBoostModel)
     for row in ROWS:
-        (held,) = online.read(model.feature_service, [row["title_id"]])
+        (held,) = asyncio.run(online.read(model.feature_service, [row["title_id"]]))
         features = online_features(held)
         assert features is not None
         assert features.tfidf is not None
@@ -155,3 +158,24 @@ def test_a_store_that_is_applied_again_is_opened_again(served: tuple[TestClient,
     state.refresh()
     assert state.features.value is not before
     assert client.get(f"/v1/titles/{ROWS[0]['title_id']}/genres").status_code == 200
+
+
+def test_a_server_that_answers_from_the_online_store_has_loaded_neither_feast_nor_torch(
+    served: tuple[TestClient, ServingState], home: Path
+) -> None:
+    served[1].registry.promote(ModelRef("genre_xgboost", "1"))
+    code = f"""
+import sys
+from fastapi.testclient import TestClient
+from serving.app import create_app
+from serving.settings import ServingSettings
+
+app = create_app(ServingSettings(home={str(home)!r}), poll_seconds=3600)
+with TestClient(app) as client:
+    app.state.serving.refresh()
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/v1/titles/{ROWS[0]["title_id"]}/genres").json()["degraded"] is False
+print(sorted({{"dagster", "feast", "torch", "transformers", "feature_repo"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,3 +1,4 @@
+import asyncio
 import datetime as dt
 from typing import cast
 
@@ -5,13 +6,16 @@ import numpy as np
 import pytest
 
 from serving.catalog import Catalog, read_catalog
+from serving.known_titles import Reading
 from serving.predictors import (
     Champion,
     ChampionLoader,
+    InvalidScoreError,
+    answer_title,
     missing_features,
     online_features,
     predict_instances,
-    predict_title,
+    score_title,
 )
 from serving.problems import ProblemError
 from serving.schemas import Instance
@@ -41,9 +45,10 @@ def embedding_champion(world: World) -> Champion:
 
 
 def predict(champion: Champion, features: FakeFeatures, catalog: Catalog):
-    title = catalog.get("tt0133093")
-    assert title is not None
-    return predict_title(champion, features, catalog, title).prediction
+    (row,) = asyncio.run(features.read(champion.manifest.feature_service, ["tt0133093"]))
+    outcome = score_title(champion, row)
+    reading = Reading(row, last_known=False)
+    return answer_title(champion, "tt0133093", reading, outcome, catalog.end()).prediction
 
 
 def test_an_embedding_comes_from_the_online_store(embedding_champion, features, catalog) -> None:
@@ -148,3 +153,10 @@ def test_a_changed_file_is_refused(world: World) -> None:
     file.write_text(file.read_text().replace("0.6", "0.9"))
     with pytest.raises(TamperedModelError, match=r"model\.json"):
         ChampionLoader(world.registry).load(ref)
+
+
+@pytest.mark.parametrize("value", [float("nan"), -1.0, 1001.0])
+def test_what_is_no_probability_is_not_answered(embedding_champion, features, value: float) -> None:
+    row = features.row({**TEXT, "embedding": [value, 2.0]}, references=REFERENCES)
+    with pytest.raises(InvalidScoreError):
+        score_title(embedding_champion, row)

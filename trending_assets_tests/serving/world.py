@@ -1,5 +1,6 @@
 """A home as the pipeline would leave it, with hand-written stand-ins for what is slow."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -222,6 +223,7 @@ class FakeFeatures:
         rows: title id → what is held of it.
         services: the feature services that are known.
         error: what reading raises, where it fails.
+        seconds: how long reading takes.
         reads: the ids that were read, in order.
     """
 
@@ -240,6 +242,7 @@ class FakeFeatures:
         self.rows: dict[str, OnlineTitle] = {}
         self.services = {TEXT_SERVICE, TEXT_EMBEDDING_SERVICE}
         self.error: Exception | None = None
+        self.seconds = 0.0
         self.reads: list[str] = []
 
     def fill(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -264,8 +267,11 @@ class FakeFeatures:
         views = {references[feature].partition(":")[0] for feature in values}
         return OnlineTitle(references, values, dict.fromkeys(views, event_time), ages_allowed or {})
 
-    def read(self, service: str, title_ids: Sequence[str]) -> list[OnlineTitle]:
+    async def read(
+        self, service: str, title_ids: Sequence[str], known: Sequence[OnlineTitle | None] = ()
+    ) -> list[OnlineTitle]:
         """The rows, empty ones for titles that are not held."""
+        await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
         if service not in self.services:

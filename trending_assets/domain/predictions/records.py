@@ -46,7 +46,7 @@ PREDICTION = Record(
         Column("as_of", TIMESTAMP, "The oldest of them; null where none was read.", nullable=True),
         Column("stale", pa.bool_(), "A feature was older than its view allows."),
         Column("missing", STRINGS, "Features that the online store should hold and did not, as `view:feature`."),
-        Column("degraded", pa.bool_(), "A feature was missing or stale."),
+        Column("degraded", pa.bool_(), "A feature was missing or stale, or the features were those last known."),
         Column("abstained", pa.bool_(), "No genre reached its threshold."),
         Column("genres", GENRE_SCORES, "Each genre that the model knows, most probable first."),
         Column("latency_ms", pa.float64(), "Milliseconds that the prediction, or the batch that it was in, took."),

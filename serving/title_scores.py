@@ -1,0 +1,65 @@
+"""What the champion says of titles of the catalogue, remembered as long as neither has changed.
+
+A model with an encoder of its own takes milliseconds a text, and a title's text hardly ever changes. So what was
+computed is kept by the model's version, with the features that it was computed from, and computed again where they are
+others. Features are read anew for every request all the same.
+"""
+
+from collections import OrderedDict
+
+import anyio
+import anyio.to_thread
+
+from serving.features import OnlineTitle
+from serving.observability import Metrics
+from serving.predictors import Champion, Outcome, score_title
+from trending_assets.storage.registry import ModelRef
+
+_CAPACITY = 20_000
+
+
+class TitleScores:
+    """Scores titles, each once; used by the event loop alone.
+
+    Attributes:
+        threads: what limits the models that run at the same time.
+    """
+
+    def __init__(self, metrics: Metrics, threads: anyio.CapacityLimiter, *, capacity: int = _CAPACITY) -> None:
+        """Nothing is remembered yet.
+
+        Args:
+            metrics: where scores are counted.
+            threads: limits how many models run at the same time.
+            capacity: of how many titles scores are kept.
+        """
+        self.threads, self._capacity = threads, capacity
+        self._kept: OrderedDict[tuple[ModelRef, str], tuple[OnlineTitle, Outcome]] = OrderedDict()
+        self._computed, self._remembered = (metrics.scores.labels(how) for how in ("computed", "remembered"))
+
+    async def of(self, champion: Champion, title_id: str, features: OnlineTitle) -> Outcome:
+        """What a model says of a title.
+
+        Args:
+            champion: the model.
+            title_id: the title.
+            features: its features; the same object as before where they have not changed.
+
+        Raises:
+            ProblemError: the title's text is not online yet (503).
+        """
+        # A registered version never changes.
+        key = champion.ref, title_id
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] is features:
+            self._kept.move_to_end(key)
+            self._remembered.inc()
+            return kept[1]
+        # In a thread: a model takes from half a millisecond to tens of them.
+        outcome = await anyio.to_thread.run_sync(score_title, champion, features, limiter=self.threads)
+        self._computed.inc()
+        self._kept[key] = features, outcome
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return outcome

@@ -1,0 +1,233 @@
+"""Reading Feast's online stores as they are, without Feast: SQLite in a thread of its own, Redis on the event loop.
+
+What is read here is what stock Feast or :mod:`~trending_assets.storage.online_store` wrote. A row of a view is all of
+its features and the time at which they were true, as one write left them.
+"""
+
+import asyncio
+import sqlite3
+import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import mmh3
+
+from trending_assets.storage.feast_registry import OnlineService
+from trending_assets.storage.feature_store import PROJECT, FeastUrls, check_online_url
+from trending_assets.storage.home import Home
+from trending_assets.storage.online_values import entity_key
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+# So long a reader waits for a writer that is committing; who asked waits less, but a row is not had sooner.
+_BUSY_SECONDS = 1.0
+_CONNECTIONS = 64
+_CONNECT_SECONDS = 1.0
+
+# Of each view of a service: the stored time of its row, then the stored values of its columns. None is not there.
+StoredRow = tuple[bytes | int | None, ...]
+
+
+class OnlineReadError(RuntimeError):
+    """The online store could not be read."""
+
+
+class Layout:
+    """Where a service's values lie in a stored row and in the stores.
+
+    Attributes:
+        service: the service.
+        places: view's place in the service, and column → place in the row; the time of a view is the column ``""``.
+        redis_fields: the fields of an entity's hash that hold the row, in its order.
+    """
+
+    def __init__(self, service: OnlineService) -> None:
+        self.service = service
+        self.entity_key = entity_key(service.join_key)
+        self.redis_fields: list[bytes] = []
+        self.places: dict[tuple[int, str], int] = {}
+        for at, view in enumerate(service.views):
+            for name in ("", *(column.name for column in view.columns)):
+                self.places[at, name] = len(self.redis_fields)
+                # As Feast's `_mmh3` hashes a field.
+                hashed = struct.pack("<I", mmh3.hash(f"{view.stored_as}:{name}", signed=False))
+                self.redis_fields.append(hashed if name else f"_ts:{view.stored_as}".encode())
+
+    @cached_property
+    def sqlite_query(self) -> str:
+        """What reads the rows of the entities whose keys are put in for ``{keys}``."""
+        return " UNION ALL ".join(
+            f"SELECT {at}, entity_key, feature_name, value, event_ts FROM {_table(view.stored_as)} "  # noqa: S608
+            "WHERE entity_key IN ({keys})"
+            for at, view in enumerate(self.service.views)
+        )
+
+
+def _table(view: str) -> str:
+    return '"' + f"{PROJECT}_{view}".replace('"', '""') + '"'
+
+
+class OnlineReader(Protocol):
+    """Reads rows of entities; one at a time or many."""
+
+    async def read(self, layout: Layout, entities: Sequence[str]) -> list[StoredRow]:
+        """The rows of the entities, in order.
+
+        Raises:
+            OnlineReadError: the store could not be read.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Lets go of the store; nothing is read after."""
+        ...
+
+
+class SqliteReader:
+    """Reads Feast's SQLite file through one connection.
+
+    In a thread, since a read waits for the disk, and for a writer that is committing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens nothing until something is read."""
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._identity = 0
+        self._thread = ThreadPoolExecutor(1, "online-store")
+
+    def __str__(self) -> str:
+        return "SQLite"
+
+    async def read(self, layout: Layout, entities: Sequence[str]) -> list[StoredRow]:
+        """The rows of the entities, in order; see :class:`OnlineReader`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, layout, entities)
+
+    def _read(self, layout: Layout, entities: Sequence[str]) -> list[StoredRow]:
+        try:
+            return self._rows(layout, entities)
+        except (sqlite3.Error, OSError) as error:
+            self._forget()
+            raise OnlineReadError(f"{type(error).__name__}: {error}") from error
+
+    def _rows(self, layout: Layout, entities: Sequence[str]) -> list[StoredRow]:
+        connection = self._connected()
+        owners: dict[bytes, list[int]] = {}
+        for index, entity in enumerate(entities):
+            owners.setdefault(layout.entity_key(entity), []).append(index)
+        keys = list(owners)
+        marks = ",".join(f"?{number + 1}" for number in range(len(keys)))
+        query = layout.sqlite_query.replace("{keys}", marks)
+        rows: list[list[bytes | int | None]] = [[None] * len(layout.places) for _ in entities]
+        for at, key, name, value, seconds in connection.execute(query, keys):
+            place = layout.places.get((at, name))
+            if place is None:
+                continue
+            for index in owners[key]:
+                row, time = rows[index], layout.places[at, ""]
+                row[place] = value
+                # A row is written at once and has one time. Where it has not, what is said is the oldest.
+                held = row[time]
+                row[time] = seconds if held is None else min(held, seconds)
+        return [tuple(row) for row in rows]
+
+    def _connected(self) -> sqlite3.Connection:
+        # A file that was put in the place of the old one is noticed by what it is, since the old one can still be read.
+        identity = self._path.stat().st_ino
+        if self._connection is None or identity != self._identity:
+            self._forget()
+            # Not read-only: what a killed writer left half done has to be taken back before anything is read.
+            place = f"{self._path.absolute().as_uri()}?mode=rw"
+            self._connection = sqlite3.connect(place, uri=True, timeout=_BUSY_SECONDS)
+            self._identity = identity
+        return self._connection
+
+    async def close(self) -> None:
+        """Closes the file, once what is being read was read."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._forget)
+        self._thread.shutdown(wait=False)
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+class RedisReader:
+    """Reads Feast's hashes in Redis or Valkey; all views of an entity with one command."""
+
+    def __init__(self, url: str) -> None:
+        """Connects to nothing until something is read.
+
+        Raises:
+            InvalidFeastUrlError: the URL is none of Redis or Valkey.
+        """
+        check_online_url(FeastUrls(online_store=url))
+        self._url = url
+        # Connections belong to the event loop that made them.
+        self._client: tuple[asyncio.AbstractEventLoop, Redis] | None = None
+        self._project = PROJECT.encode()
+
+    def __str__(self) -> str:
+        return "Redis"
+
+    async def read(self, layout: Layout, entities: Sequence[str]) -> list[StoredRow]:
+        """The rows of the entities, in order; see :class:`OnlineReader`."""
+        from redis import RedisError
+
+        # As Feast's `_redis_key` puts a key together.
+        keys = [layout.entity_key(entity) + self._project for entity in entities]
+        client = self._connected()
+        try:
+            if len(keys) == 1:
+                answers: list[list[Any]] = [await client.hmget(keys[0], layout.redis_fields)]
+            else:
+                async with client.pipeline(transaction=False) as pipeline:
+                    for key in keys:
+                        pipeline.hmget(key, layout.redis_fields)
+                    answers = await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise OnlineReadError(f"{type(error).__name__}: {error}") from error
+        return [tuple(answer) for answer in answers]
+
+    def _connected(self) -> "Redis":
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._client[0] is not loop:
+            from redis.asyncio import BlockingConnectionPool, Redis
+            from redis.asyncio.retry import Retry
+            from redis.backoff import NoBackoff
+
+            # Who asks says how long it waits. Tried again once, for a connection that a restart of the server cut.
+            pool = BlockingConnectionPool.from_url(
+                self._url,
+                max_connections=_CONNECTIONS,
+                timeout=None,
+                socket_timeout=None,
+                socket_connect_timeout=_CONNECT_SECONDS,
+                retry=Retry(NoBackoff(), 1),
+            )
+            self._client = loop, Redis(connection_pool=pool)
+        return self._client[1]
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._client is not None:
+            client, self._client = self._client[1], None
+            await client.aclose(close_connection_pool=True)
+
+
+def open_reader(home: Path, urls: FeastUrls) -> OnlineReader:
+    """The reader of a home's online store; nothing is opened yet.
+
+    Raises:
+        InvalidFeastUrlError: the URL of the online store is none of Redis or Valkey.
+    """
+    if urls.online_store:
+        return RedisReader(urls.online_store)
+    return SqliteReader(Home(home).feast / "online_store.db")

@@ -1,0 +1,204 @@
+"""The stores are read as stock Feast reads them: real SQLite files, a real Valkey, and both kinds of writers."""
+
+import asyncio
+import datetime as dt
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import redis
+
+from trending_assets.storage.feast_registry import OnlineColumn, OnlineService, OnlineView
+from trending_assets.storage.feature_store import FeastUrls, InvalidFeastUrlError
+from trending_assets.storage.home import Home
+from trending_assets.storage.online_reader import Layout, OnlineReadError, RedisReader, SqliteReader, open_reader
+from trending_assets.storage.online_values import decode, time_of_message, time_of_seconds
+from trending_assets_tests.storage.databases import Server, valkey_server
+from trending_assets_tests.storage.online_world import SIMPLE, TYPES, OnlineWorld, Row
+
+DAY = 1_750_000_000_000_000
+STRING, INT64 = 2, 4
+LAYOUT = Layout(
+    OnlineService(
+        "simple",
+        "title_id",
+        (
+            OnlineView(SIMPLE, SIMPLE, "title_id", (OnlineColumn("text", STRING), OnlineColumn("number", INT64)), None),
+            OnlineView(TYPES, TYPES, "title_id", (OnlineColumn("string", STRING),), None),
+        ),
+    )
+)
+ROWS = [Row("tt1", "one", DAY, DAY), Row("tt2", "number two", DAY + 5_000_000, DAY)]
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[Server]:
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "valkey"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> OnlineWorld:
+    """An applied store that holds nothing."""
+    urls = FeastUrls()
+    if request.param == "valkey":
+        server: Server = request.getfixturevalue("valkey")
+        with redis.Redis.from_url(server.url) as client:
+            client.flushdb()
+        urls = FeastUrls(online_store=server.url)
+    return OnlineWorld(tmp_path, urls).applied()
+
+
+def read(world: OnlineWorld, entities: Sequence[str]) -> list[tuple[object, ...]]:
+    """Of each entity: time, text and number of one view, time and text of the other."""
+
+    async def once() -> list[tuple[object, ...]]:
+        reader = open_reader(world.home, world.urls)
+        try:
+            return [
+                (_time(row[0]), *(None if each is None else decode(each, kind) for each, kind in _typed(row)), row[3:])
+                for row in await reader.read(LAYOUT, entities)
+            ]
+        finally:
+            await reader.close()
+
+    return asyncio.run(once())
+
+
+def _typed(row):
+    return ((row[1], STRING), (row[2], INT64))
+
+
+def _time(stored: bytes | int | None) -> dt.datetime | None:
+    if stored is None:
+        return None
+    return time_of_message(stored) if isinstance(stored, bytes) else time_of_seconds(stored)
+
+
+def moment(row: Row) -> dt.datetime:
+    return dt.datetime.fromtimestamp(row.event / 1e6, dt.UTC)
+
+
+@pytest.mark.parametrize("writer", ["write", "write_stock"])
+def test_what_was_written_is_read(world: OnlineWorld, writer: str) -> None:
+    getattr(world, writer)(*ROWS)
+    assert read(world, ["tt1"]) == [(moment(ROWS[0]), "one", 3, (None, None))]
+    assert read(world, ["tt2", "nobody", "tt1", "tt2"]) == [
+        (moment(ROWS[1]), "number two", 10, (None, None)),
+        (None, None, None, (None, None)),
+        (moment(ROWS[0]), "one", 3, (None, None)),
+        (moment(ROWS[1]), "number two", 10, (None, None)),
+    ]
+
+
+def test_an_entity_that_feast_knows_nothing_of_has_nothing(world: OnlineWorld) -> None:
+    assert read(world, ["", "ü" * 300, 'a"; DROP TABLE x; --']) == [(None, None, None, (None, None))] * 3
+
+
+def test_what_is_written_later_is_read_by_a_reader_that_is_open(world: OnlineWorld) -> None:
+    async def twice() -> list[object]:
+        reader = open_reader(world.home, world.urls)
+        before = (await reader.read(LAYOUT, ["tt1"]))[0]
+        await asyncio.to_thread(world.write, *ROWS)
+        after = (await reader.read(LAYOUT, ["tt1"]))[0]
+        await reader.close()
+        return [before, decode(bytes(after[1] or b""), STRING)]
+
+    assert asyncio.run(twice()) == [(None,) * 5, "one"]
+
+
+def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    old, new = (OnlineWorld(tmp_path / name, FeastUrls()).applied() for name in ("old", "new"))
+    old.write(ROWS[0])
+    new.write(Row("tt1", "of the new file", DAY, DAY))
+    place = Home(old.home).feast / "online_store.db"
+
+    async def texts() -> list[object]:
+        reader = SqliteReader(place)
+        found = [(await reader.read(LAYOUT, ["tt1"]))[0][1]]
+        (Home(new.home).feast / "online_store.db").replace(place)
+        found.append((await reader.read(LAYOUT, ["tt1"]))[0][1])
+        await reader.close()
+        return [decode(bytes(each or b""), STRING) for each in found]
+
+    assert asyncio.run(texts()) == ["one", "of the new file"]
+
+
+def test_no_file_is_created_and_its_absence_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OnlineReadError, match="FileNotFoundError"):
+        asyncio.run(SqliteReader(tmp_path / "online_store.db").read(LAYOUT, ["tt1"]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_view_without_a_table_is_an_error(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "online_store.db").close()
+    (tmp_path / "online_store.db").touch()
+    with pytest.raises(OnlineReadError, match="no such table"):
+        asyncio.run(SqliteReader(tmp_path / "online_store.db").read(LAYOUT, ["tt1"]))
+
+
+def test_what_a_writer_has_not_committed_is_not_read(tmp_path: Path) -> None:
+    world = OnlineWorld(tmp_path, FeastUrls()).applied()
+    world.write(*ROWS)
+    with sqlite3.connect(Home(tmp_path).feast / "online_store.db", isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute(f"UPDATE trending_now_{SIMPLE} SET value = x'00'")
+        assert read(world, ["tt1"])[0][1:3] == ("one", 3)
+        writer.execute("ROLLBACK")
+
+
+def test_other_requests_go_on_while_a_file_is_locked(tmp_path: Path) -> None:
+    world = OnlineWorld(tmp_path, FeastUrls()).applied()
+    world.write(*ROWS)
+    writer = sqlite3.connect(Home(tmp_path).feast / "online_store.db", isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN EXCLUSIVE")
+
+    async def waited() -> tuple[int, list[object]]:
+        reader = open_reader(world.home, world.urls)
+        reading, turns = asyncio.ensure_future(reader.read(LAYOUT, ["tt1"])), 0
+        while not reading.done() and turns < 20:
+            await asyncio.sleep(0.005)
+            turns += 1
+        assert not reading.done()
+        writer.execute("ROLLBACK")
+        row = (await reading)[0]
+        await reader.close()
+        return turns, [decode(bytes(row[1] or b""), STRING)]
+
+    assert asyncio.run(waited()) == (20, ["one"])
+    writer.close()
+
+
+def test_a_connection_that_a_restart_cut_is_made_anew(tmp_path: Path) -> None:
+    with valkey_server(tmp_path) as first:
+        world = OnlineWorld(tmp_path / "home", FeastUrls(online_store=first.url)).applied()
+        world.write(*ROWS)
+
+        async def across() -> list[object]:
+            reader = RedisReader(first.url)
+            before = (await reader.read(LAYOUT, ["tt1"]))[0]
+            first.kill()
+            with pytest.raises(OnlineReadError, match="ConnectionError"):
+                await reader.read(LAYOUT, ["tt1"])
+            with valkey_server(tmp_path, first.port, first.password):
+                after = (await reader.read(LAYOUT, ["tt1"]))[0]
+                await reader.close()
+            return [before, after]
+
+        before, after = asyncio.run(across())
+        assert before == after
+        assert isinstance(before, tuple)
+        assert before[0] is not None
+
+
+def test_a_wrong_password_is_an_error_without_it(valkey: Server) -> None:
+    url = valkey.url.replace(valkey.password, "guessed")
+    with pytest.raises(OnlineReadError) as refused:
+        asyncio.run(RedisReader(url).read(LAYOUT, ["tt1"]))
+    assert "guessed" not in str(refused.value)
+
+
+def test_a_url_of_another_kind_is_refused() -> None:
+    with pytest.raises(InvalidFeastUrlError):
+        RedisReader("http://127.0.0.1")
