@@ -178,19 +178,13 @@ def serve(
     """Serves the API."""
     import uvicorn
 
+    from serving.server import uvicorn_options
     from serving.settings import ServingSettings
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = ServingSettings(**given)  # type: ignore[arg-type]
     os.environ |= _place(settings) | {"TRENDING_HOST": settings.host}
-    uvicorn.run(
-        "serving.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=workers,
-        access_log=False,
-    )
+    uvicorn.run("serving.app:create_app", factory=True, workers=workers, **uvicorn_options(settings))
 
 
 @contextlib.contextmanager

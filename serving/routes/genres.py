@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from serving.deps import CurrentChampion, FoundTitle, State
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
-from serving.observability import frames_of, log
+from serving.observability import frames_of, log, note_variant
 from serving.prediction_log import prediction_line
 from serving.predictors import Answer, predict_instances, predict_title
 from serving.problems import not_ready, problem_responses
@@ -48,5 +48,6 @@ def _keep(state: ServingState, answers: Sequence[Answer], source: str, started: 
     latency_ms = (time.perf_counter() - started) * 1000
     for answer in answers:
         made = answer.prediction
+        note_variant(made.model.variant)
         state.metrics.count_prediction(made.model.name, made.model.version, source, degraded=made.degraded)
         state.log.add(*prediction_line(answer, source, latency_ms))
