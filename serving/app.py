@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from serving.admission import Admission
 from serving.browsers import SecurityHeaders, cors_options
 from serving.caching import CatalogValidator, ConditionalGet
+from serving.deps import each_once
 from serving.features import OnlineFeatures
 from serving.keys import CurrentKeys, KeyMiddleware, NeedsScope, key_id_of
 from serving.limits import BodyLimit
@@ -45,8 +46,8 @@ _SCOPES: dict[ModuleType, Scope] = {
     genres: "predict",
     feedback: "feedback",
 }
-# Those whose answers are made of the catalogue alone.
-_CACHED = {titles, trending}
+# Those with filters, and those whose answers are made of the catalogue alone.
+_FILTERED, _CACHED = {titles, trending, models}, {titles, trending}
 _DESCRIPTION = (
     "Titles, what is trending, and genres predicted from online features or from text. "
     "Every error is an RFC 9457 problem document; every answer carries its request id in `X-Request-ID`."
@@ -107,12 +108,13 @@ def _include_routers(app: FastAPI, settings: ServingSettings, metrics: Metrics) 
     def scoped(scope: Scope) -> list[params.Depends]:
         return [Security(needs_scope, scopes=[scope])] if settings.keys_required else []
 
-    cached = [Depends(CatalogValidator(shared=not settings.keys_required))]
+    filtered, cached = Depends(each_once), Depends(CatalogValidator(shared=not settings.keys_required))
     app.include_router(health.router)
     app.include_router(health.metrics_router, dependencies=scoped("metrics"))
     for module, scope in _SCOPES.items():
         router: APIRouter = module.router
-        app.include_router(router, dependencies=[*scoped(scope), *(cached if module in _CACHED else [])])
+        shared = [dependency for dependency, of in ((filtered, _FILTERED), (cached, _CACHED)) if module in of]
+        app.include_router(router, dependencies=[*scoped(scope), *shared])
 
 
 def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -> None:
@@ -137,8 +139,9 @@ def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -
         app.add_middleware(
             KeyMiddleware,
             keys=CurrentKeys(Home(settings.home).api_keys),
-            rate=limits.parse(settings.rate_limit),
             metrics=metrics,
+            rate=limits.parse(settings.rate_limit),
+            wrong=limits.parse(settings.wrong_key_limit),
         )
     app.add_middleware(GZipMiddleware, minimum_size=_MIN_GZIP_BYTES, compresslevel=5)
     app.add_middleware(ConditionalGet)

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,8 +30,6 @@ from trending_assets.storage.api_keys import ApiKey, ApiKeys, KeyFileError, KeyR
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 _KEY_IN_SCOPE = "trending.api_key"
 _LOOK_SECONDS = 1.0
-# Nobody guesses 256 bits; this keeps those who try, and programs with an old key, from filling the log.
-_WRONG_KEYS = RateLimitItemPerMinute(10)
 
 
 def key_id_of(scope: Scope) -> str | None:
@@ -115,18 +113,22 @@ class NeedsScope(SecurityBase):
 class KeyMiddleware:
     """ASGI middleware that lets in who has a key, as often as a key may come, before anything of a body is read."""
 
-    def __init__(self, app: ASGIApp, keys: CurrentKeys, rate: RateLimitItem, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: CurrentKeys, metrics: Metrics, *, rate: RateLimitItem, wrong: RateLimitItem
+    ) -> None:
         """Wraps an app.
 
         Args:
             app: what answers the requests.
             keys: the keys.
-            rate: how many requests a key may send to this process.
             metrics: where refused requests are counted.
+            rate: how many requests a key may send to this process.
+            wrong: how many with a wrong key an address may send. Nobody guesses 256 bits; it keeps those who try, and
+                programs with an old key, from filling the log.
         """
         self._app = app
         self._keys = keys
-        self._rate = rate
+        self._rate, self._wrong = rate, wrong
         self._metrics = metrics
         # Windows that are fixed: then Retry-After is the truth.
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
@@ -151,8 +153,8 @@ class KeyMiddleware:
             # Only those who are wrong are counted by address: a key that is known is let in from anywhere, whatever
             # else comes from behind the same proxy.
             client = scope["client"][0] if scope.get("client") else ""
-            if not await self._limiter.hit(_WRONG_KEYS, "wrong", client):
-                return too_many_requests(await self._wait(_WRONG_KEYS, "wrong", client))
+            if not await self._limiter.hit(self._wrong, "wrong", client):
+                return too_many_requests(await self._wait(self._wrong, "wrong", client))
             return key_not_known()
         scope[_KEY_IN_SCOPE] = key
         if not await self._limiter.hit(self._rate, "key", key.key_id):

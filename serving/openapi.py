@@ -29,6 +29,7 @@ def document(app: FastAPI, *, keys_required: bool) -> dict[str, Any]:
         for path, item in schema["paths"].items():
             for operation in item.values():
                 _add_middleware_answers(path, operation, keys_required=keys_required)
+                _allow_empty_parameters(operation)
                 _add_examples(operation)
         app.openapi_schema = schema
     return app.openapi_schema
@@ -56,6 +57,14 @@ def _add_middleware_answers(path: str, operation: dict[str, Any], *, keys_requir
     added = {str(status): answer for status, answer in problem_responses(*statuses).items()}
     responses = {**added, **operation["responses"]}
     operation["responses"] = {status: responses[status] for status in sorted(responses)}
+
+
+def _allow_empty_parameters(operation: dict[str, Any]) -> None:
+    """Says that lists leave out a parameter that is empty, as forms send them."""
+    parameters = operation.get("parameters", [])
+    if any(parameter["name"] == "cursor" for parameter in parameters):
+        for parameter in parameters:
+            parameter["allowEmptyValue"] = True
 
 
 def _add_examples(operation: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ class ServingSettings(Settings):
             front of the API decides who gets in.
         require_keys: ask for keys on a loopback address too, and behind what ``allow_public`` stands for.
         rate_limit: how many requests a key may send to one process, such as ``100/second`` or ``5000/hour``.
+        wrong_key_limit: how many requests with a wrong key an address may send to one process; a key that is known is
+            let in all the same.
         max_in_flight: how many requests one process works on at a time.
         max_queued: how many more may wait for their turn; what comes beyond is refused with 503.
         cors_origins: origins whose pages may call the API from a browser, such as ``https://example.org``, separated
@@ -33,11 +35,12 @@ class ServingSettings(Settings):
     allow_public: bool = False
     require_keys: bool = False
     rate_limit: str = "100/second"
+    wrong_key_limit: str = "100/minute"
     max_in_flight: int = Field(default=32, ge=1, le=1000)
     max_queued: int = Field(default=256, ge=0, le=10_000)
     cors_origins: str = ""
 
-    @field_validator("rate_limit")
+    @field_validator("rate_limit", "wrong_key_limit")
     @classmethod
     def _one_rate(cls, rate: str) -> str:
         try:

@@ -32,7 +32,7 @@ class Running:
     """The app under uvicorn, in a thread of this process, so that its connections and tasks can be looked at."""
 
     def __init__(self, app: FastAPI, settings: ServingSettings, protocol: type[BoundedHttpProtocol]) -> None:
-        options = uvicorn_options(settings) | {"http": protocol, "port": 0, "log_config": None}
+        options = uvicorn_options(settings) | {"http": protocol, "port": 0, "log_config": None, "timeout_keep_alive": 1}
         self.server = uvicorn.Server(uvicorn.Config(app, **options))
         self._thread = threading.Thread(target=self.server.run, daemon=True)
 
