@@ -9,11 +9,10 @@ import anyio.to_thread
 import limits
 from fastapi import APIRouter, Depends, FastAPI, Security, params
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 
 from serving.admission import Admission
 from serving.browsers import SecurityHeaders, cors_options
-from serving.caching import CatalogValidator, ConditionalGet
+from serving.caching import CatalogValidator, ConditionalGet, GzipWhereAccepted
 from serving.deps import each_once
 from serving.features import OnlineFeatures
 from serving.keys import CurrentKeys, KeyMiddleware, NeedsScope, key_id_of
@@ -143,7 +142,7 @@ def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -
             rate=limits.parse(settings.rate_limit),
             wrong=limits.parse(settings.wrong_key_limit),
         )
-    app.add_middleware(GZipMiddleware, minimum_size=_MIN_GZIP_BYTES, compresslevel=5)
+    app.add_middleware(GzipWhereAccepted, minimum_size=_MIN_GZIP_BYTES, compresslevel=5)
     app.add_middleware(ConditionalGet)
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings.allowed_origins))

@@ -1,4 +1,4 @@
-"""What callers may keep: lists and titles, for as long as the catalogue is the same."""
+"""What callers may keep, for as long as the catalogue is the same, and what is sent of it."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ import json
 from fastapi import Response
 from pydantic.json_schema import models_json_schema
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.deps import State
@@ -39,6 +40,18 @@ class CatalogValidator:
             # Weak: it is the same whether the answer is compressed or not.
             response.headers["ETag"] = f'W/"{catalog.version}-{self._shape}"'
             response.headers["Cache-Control"] = self._cache_control
+            response.headers["Vary"] = "Accept-Encoding"
+
+
+class GzipWhereAccepted(GZipMiddleware):
+    """Starlette's middleware, which costs those nothing who do not accept gzip: they are most of the busy callers."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] == "http" and not _accepts_gzip(scope):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class ConditionalGet:
@@ -74,6 +87,10 @@ class ConditionalGet:
 
 def _is_get(scope: Scope) -> bool:
     return (scope["type"], scope.get("method")) == ("http", "GET")
+
+
+def _accepts_gzip(scope: Scope) -> bool:
+    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
 
 
 def _tags(header: str) -> frozenset[str]:
