@@ -4,7 +4,7 @@ PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
 
-.PHONY: demo test chaos bench setup setup-dev lint lock manifest lineage cards clean
+.PHONY: demo test chaos fuzz bench setup setup-dev lint lock manifest lineage cards clean
 
 demo: setup
 	@$(BIN)/python -m trending_assets demo $(if $(filter 0,$(SERVE)),--no-serve)
@@ -16,6 +16,13 @@ test: setup-dev lint
 # CHAOS_SHARE=0.1 makes a tenth of them.
 chaos: setup-dev
 	@$(BIN)/python -m pytest -m chaos -s trending_assets_tests/chaos
+
+# Thousands of requests made from the OpenAPI document, others each time; FUZZ_SEED repeats those of a run.
+FUZZ_CASES ?= 500
+FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
+fuzz: setup-dev
+	@echo "FUZZ_SEED=$(FUZZ_SEED): $(FUZZ_CASES) requests a call, to an app with everything, with nothing, and with keys"
+	@FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest trending_assets_tests/serving/test_openapi.py
 
 # Each prints the project beside its peer; `make bench BENCH=cleaning` runs one. All of them take hours.
 BENCH ?= cleaning event_log identity history archives models trend materialize drift serving

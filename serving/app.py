@@ -3,25 +3,50 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import anyio.to_thread
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+import limits
+from fastapi import APIRouter, Depends, FastAPI, Security, params
+from starlette.middleware.cors import CORSMiddleware
 
+from serving.admission import Admission
+from serving.browsers import SecurityHeaders, cors_options
+from serving.caching import CatalogValidator, ConditionalGet, GzipWhereAccepted
+from serving.deps import each_once
 from serving.features import OnlineFeatures
+from serving.keys import CurrentKeys, KeyMiddleware, NeedsScope, key_id_of
 from serving.limits import BodyLimit
 from serving.observability import Metrics, RequestMiddleware, configure_logging
+from serving.openapi import document
 from serving.predictors import TextEncoder
-from serving.problems import Problem, install_problem_handlers, internal_error, problem_response
+from serving.problems import install_problem_handlers, internal_error, problem_response
 from serving.routes import feedback, genres, health, models, titles, trending
 from serving.settings import ServingSettings
 from serving.state import Poller, ServingState
 from trending_assets.domain.text.encoder import Encoder
+from trending_assets.storage.api_keys import Scope
+from trending_assets.storage.home import Home
 
 # 128 instances of the longest title and plot as UTF-8, with room for JSON's escapes of ordinary text.
 _MAX_BODY_BYTES = 8 * 1024 * 1024
+# Of all requests together; a few megabytes more are made of each while it is read.
+_MAX_BODIES_BYTES = 128 * 1024 * 1024
+_BODY_SECONDS = 10.0
+_QUEUE_SECONDS = 1.0
+_REQUEST_SECONDS = 10.0
+_MIN_GZIP_BYTES = 1024
 _POLL_SECONDS = 1.0
+# What each part of the API needs a key's scope for, where keys are asked for.
+_SCOPES: dict[ModuleType, Scope] = {
+    titles: "read",
+    trending: "read",
+    models: "read",
+    genres: "predict",
+    feedback: "feedback",
+}
+# Those with filters, and those whose answers are made of the catalogue alone.
+_FILTERED, _CACHED = {titles, trending, models}, {titles, trending}
 _DESCRIPTION = (
     "Titles, what is trending, and genres predicted from online features or from text. "
     "Every error is an RFC 9457 problem document; every answer carries its request id in `X-Request-ID`."
@@ -70,37 +95,62 @@ def create_app(
         redoc_url=None,
     )
     app.state.serving = state
-    for module in (health, titles, genres, feedback, trending, models):
-        app.include_router(module.router)
+    _include_routers(app, settings, metrics)
     install_problem_handlers(app)
-    app.add_middleware(BodyLimit, max_bytes=_MAX_BODY_BYTES)
-    app.add_middleware(
-        RequestMiddleware, metrics=metrics, answer_failure=lambda path: problem_response(path, internal_error())
-    )
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    _add_middleware(app, settings, metrics)
+    app.openapi = lambda: document(app, keys_required=settings.keys_required)  # type: ignore[method-assign]
     return app
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        components = schema.setdefault("components", {}).setdefault("schemas", {})
-        components.update(problem.pop("$defs", {}))
-        components["Problem"] = problem
-        _drop_default_validation_errors(schema)
-        app.openapi_schema = schema
-    return app.openapi_schema
+def _include_routers(app: FastAPI, settings: ServingSettings, metrics: Metrics) -> None:
+    needs_scope = NeedsScope(metrics)
+
+    def scoped(scope: Scope) -> list[params.Depends]:
+        return [Security(needs_scope, scopes=[scope])] if settings.keys_required else []
+
+    filtered, cached = Depends(each_once), Depends(CatalogValidator(shared=not settings.keys_required))
+    app.include_router(health.router)
+    app.include_router(health.metrics_router, dependencies=scoped("metrics"))
+    for module, scope in _SCOPES.items():
+        router: APIRouter = module.router
+        shared = [dependency for dependency, of in ((filtered, _FILTERED), (cached, _CACHED)) if module in of]
+        app.include_router(router, dependencies=[*scoped(scope), *shared])
 
 
-def _drop_default_validation_errors(schema: dict[str, Any]) -> None:
-    """Takes out FastAPI's own 422, which it adds to each route with a parameter that does not declare one.
-
-    Those routes take nothing but an id, and any string is one.
-    """
-    for item in schema["paths"].values():
-        for operation in item.values():
-            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
-                del operation["responses"]["422"]
-    for name in ("HTTPValidationError", "ValidationError"):
-        schema["components"]["schemas"].pop(name, None)
+def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -> None:
+    """Wraps the app, the innermost first: what a request meets last."""
+    app.add_middleware(
+        Admission,
+        metrics=metrics,
+        max_in_flight=settings.max_in_flight,
+        max_queued=settings.max_queued,
+        queue_seconds=_QUEUE_SECONDS,
+        request_seconds=_REQUEST_SECONDS,
+        exempt=("/healthz", "/metrics"),
+    )
+    app.add_middleware(
+        BodyLimit,
+        metrics=metrics,
+        max_bytes=_MAX_BODY_BYTES,
+        max_bytes_together=_MAX_BODIES_BYTES,
+        seconds=_BODY_SECONDS,
+    )
+    if settings.keys_required:
+        app.add_middleware(
+            KeyMiddleware,
+            keys=CurrentKeys(Home(settings.home).api_keys),
+            metrics=metrics,
+            rate=limits.parse(settings.rate_limit),
+            wrong=limits.parse(settings.wrong_key_limit),
+        )
+    app.add_middleware(GzipWhereAccepted, minimum_size=_MIN_GZIP_BYTES, compresslevel=5)
+    app.add_middleware(ConditionalGet)
+    if settings.allowed_origins:
+        app.add_middleware(CORSMiddleware, **cors_options(settings.allowed_origins))
+    app.add_middleware(
+        RequestMiddleware,
+        metrics=metrics,
+        answer_failure=lambda path: problem_response(path, internal_error()),
+        key_id_of=key_id_of,
+    )
+    app.add_middleware(SecurityHeaders)

@@ -2,11 +2,14 @@
 
 import bisect
 import datetime as dt
+import hashlib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
+
+import pyarrow as pa
 
 from trending_assets.domain.catalog.taxonomy import Kind
 from trending_assets.domain.trend.score import HALF_LIVES, Window
@@ -142,14 +145,25 @@ def read_catalog(lake: Lake) -> "Catalog":
         MissingPartitionError: there is none.
         EmptyCatalogError: it holds no title.
     """
-    columns = [field.name for field in fields(CatalogTitle)]
-    titles = [CatalogTitle(**row) for row in lake.read(TABLE, columns=columns).to_pylist()]
+    snapshot = lake.read(TABLE, columns=[field.name for field in fields(CatalogTitle)])
+    titles = [CatalogTitle(**row) for row in snapshot.to_pylist()]
     day = trend_day(lake)
     activity = lake.read(ACTIVITY, day) if day else None
     # A day of a home that older code wrote has no scores: nothing is ranked until it is computed again.
     if activity is None or "parts" not in activity.column_names:
-        return Catalog(titles)
-    return Catalog(titles, activity.to_pylist())
+        return Catalog(titles, version=_version([snapshot]))
+    return Catalog(titles, activity.to_pylist(), version=_version([snapshot, activity]))
+
+
+def _version(tables: Sequence[pa.Table]) -> str:
+    """A hash of the rows, the same in every process that read them, and whenever it did."""
+    rows = hashlib.sha256()
+    for table in tables:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        rows.update(sink.getvalue())
+    return rows.hexdigest()[:16]
 
 
 class Catalog:
@@ -158,14 +172,18 @@ class Catalog:
     Attributes:
         titles: its titles, sorted by id.
         as_of: the newest partition that it was made from.
+        version: of the rows that it was made from.
     """
 
-    def __init__(self, titles: Sequence[CatalogTitle], activity: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self, titles: Sequence[CatalogTitle], activity: Sequence[Mapping[str, Any]] = (), *, version: str = "unknown"
+    ) -> None:
         """Indexes the titles.
 
         Args:
             titles: the titles.
             activity: rows of ``title_activity`` of one day.
+            version: of those rows.
 
         Raises:
             EmptyCatalogError: there are none.
@@ -174,6 +192,7 @@ class Catalog:
             raise EmptyCatalogError(f"{TABLE} holds no title")
         self.titles = sorted(titles, key=lambda title: title.title_id)
         self.as_of = self.titles[0].as_of
+        self.version = version
         self._ids = [title.title_id for title in self.titles]
         # A title's own id comes before another title's alias of the same name.
         aliases = {alias: title for title in self.titles for alias in title.aliases}

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from serving.catalog import Catalog, CatalogTitle
 from serving.predictors import Champion
-from serving.problems import title_not_found
+from serving.problems import InvalidField, invalid_request, title_not_found
 from serving.state import ServingState
 
 
@@ -33,6 +33,17 @@ def found_title(catalog: Catalog, title_id: str) -> CatalogTitle:
 
 async def _state(request: Request) -> ServingState:
     return serving_state(request)
+
+
+async def each_once(request: Request) -> None:
+    """Refuses a request with a parameter that is sent twice: which of the two is meant is anybody's guess.
+
+    Raises:
+        ProblemError: there is one (422).
+    """
+    sent = [name for name, _ in request.query_params.multi_items()]
+    if len(set(sent)) != len(sent):
+        raise invalid_request([InvalidField(location="query", message="a parameter is sent twice")])
 
 
 State = Annotated[ServingState, Depends(_state)]

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -84,6 +85,18 @@ def accepted_request_id(incoming: str | None) -> str:
     return incoming if incoming is not None and _REQUEST_ID.fullmatch(incoming) else uuid7()
 
 
+# What a route tells of its request, for the line that is written when it is answered. A route may run in a thread,
+# which gets a copy of the context: so what is in it is one object that is added to.
+_facts: ContextVar[dict[str, str] | None] = ContextVar("facts", default=None)
+
+
+def note_variant(variant: str) -> None:
+    """Has the line and the time of the request that is being answered name the variant that predicted."""
+    facts = _facts.get()
+    if facts is not None:
+        facts["variant"] = variant
+
+
 class Metrics:
     """The Prometheus metrics of one app, in a registry of its own, so that two apps in a process do not mix."""
 
@@ -94,8 +107,8 @@ class Metrics:
         )
         self.seconds = Histogram(
             "trending_http_request_seconds",
-            "Time from a request to the end of its answer.",
-            ["method", "route"],
+            "Time from a request to the end of its answer; variant is empty where nothing was predicted.",
+            ["method", "route", "variant"],
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=self.registry,
         )
@@ -175,6 +188,34 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.in_flight = Gauge("trending_requests_in_flight", "Requests that are worked on.", registry=self.registry)
+        self.queued = Gauge(
+            "trending_requests_queued", "Requests that wait until one is worked on.", registry=self.registry
+        )
+        self.shed = Counter(
+            "trending_requests_shed",
+            "Requests that were refused with 503 since there were too many, by what there was no room for.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.timed_out = Counter(
+            "trending_requests_timed_out",
+            "Requests that were answered with 503 since they took too long.",
+            registry=self.registry,
+        )
+        self.rate_limited = Counter(
+            "trending_requests_rate_limited",
+            "Requests that were refused with 429, by the id of their key.",
+            ["key"],
+            registry=self.registry,
+        )
+        self.refused_keys = Counter(
+            "trending_keys_refused",
+            "Requests without a key, with one that is not known or was revoked, or with one that lacks the scope.",
+            ["reason"],
+            registry=self.registry,
+        )
+
     def count_prediction(self, model: str, version: str, features: str, *, degraded: bool) -> None:
         """Counts one prediction.
 
@@ -202,6 +243,7 @@ class RequestMiddleware:
         app: ASGIApp,
         metrics: Metrics,
         answer_failure: Callable[[str], ASGIApp],
+        key_id_of: Callable[[Scope], str | None] = lambda _: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Wraps an app.
@@ -210,11 +252,13 @@ class RequestMiddleware:
             app: what answers the requests.
             metrics: where they are counted.
             answer_failure: the 500 response for a path.
+            key_id_of: the id of the key that a request came with.
             clock: seconds that only grow.
         """
         self._app = app
         self._metrics = metrics
         self._answer_failure = answer_failure
+        self._key_id_of = key_id_of
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -224,6 +268,8 @@ class RequestMiddleware:
             return
         request_id = accepted_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
         status = 0
+        facts: dict[str, str] = {}
+        token = _facts.set(facts)
         started = self._clock()
 
         async def send_with_id(message: Message) -> None:
@@ -241,25 +287,30 @@ class RequestMiddleware:
                 if status == 0:
                     await self._answer_failure(scope["path"])(scope, receive, send_with_id)
             finally:
-                self._record(scope, status, self._clock() - started)
+                self._record(scope, status, self._clock() - started, facts.get("variant"))
+                _facts.reset(token)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, variant: str | None) -> None:
         # The route's template, never the path: one time series an id would be one too many.
         route: Any = scope.get("route")
         template = getattr(route, "path", None) or "unmatched"
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(method, template, str(status)).inc()
-        self._metrics.seconds.labels(method, template).observe(seconds)
-        _log_request(method, template, status, seconds)
+        self._metrics.seconds.labels(method, template, variant or "").observe(seconds)
+        _log_request(method, template, status, seconds, key_id=self._key_id_of(scope), variant=variant)
 
 
-def _log_request(method: str, route: str, status: int, seconds: float) -> None:
+def _log_request(
+    method: str, route: str, status: int, seconds: float, *, key_id: str | None, variant: str | None
+) -> None:
     # The one line of every request does not go through structlog and logging, which take longer than to answer it.
     line = {
         **structlog.contextvars.get_contextvars(),
         "method": method,
         "route": route,
         "status": status,
+        "key_id": key_id,
+        "variant": variant,
         "milliseconds": round(seconds * 1000, 2),
         "event": "request",
         "level": "info",

@@ -21,6 +21,12 @@ _TYPE_PREFIX = "urn:trending-now:problem:"
 _MAX_ERRORS = 20
 _MAX_LOCATION = 120
 _RETRY_SECONDS = 2
+_STATUS_DETAILS = {
+    400: "The body could not be read as UTF-8 encoded JSON.",
+    404: "The API has no such path; /openapi.json lists those it has.",
+    405: "The path does not take this method; the Allow header names those it takes.",
+    413: "The body is larger than the API takes: send fewer instances, or shorter texts.",
+}
 
 
 class InvalidField(BaseModel):
@@ -68,6 +74,7 @@ class ProblemError(Exception):
         detail: what happened and what can be done about it.
         errors: what is wrong with the request.
         reasons: what is not ready.
+        headers: headers of the answer.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class ProblemError(Exception):
         *,
         errors: Sequence[InvalidField] = (),
         reasons: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -87,6 +95,7 @@ class ProblemError(Exception):
         self.detail = detail
         self.errors = list(errors)
         self.reasons = list(reasons)
+        self.headers = dict(headers or {})
 
 
 def title_not_found() -> ProblemError:
@@ -122,6 +131,97 @@ def feedback_not_kept() -> ProblemError:
     )
 
 
+def key_required() -> ProblemError:
+    """401: no key came with the request."""
+    return ProblemError(
+        401,
+        "key-required",
+        "API key required",
+        "Send a key of this API as `Authorization: Bearer tn_…`.",
+        headers={"WWW-Authenticate": 'Bearer realm="trending-now"'},
+    )
+
+
+def key_not_known() -> ProblemError:
+    """401: what came is no key, or one that was revoked."""
+    return ProblemError(
+        401,
+        "key-not-known",
+        "API key not known",
+        "What was sent as a key is none of this API, or one that was revoked.",
+        headers={"WWW-Authenticate": 'Bearer realm="trending-now", error="invalid_token"'},
+    )
+
+
+def scope_missing(scope: str) -> ProblemError:
+    """403: the key may not ask for this."""
+    return ProblemError(
+        403,
+        "scope-missing",
+        "Scope missing",
+        f"The key is not made for this call: it needs the scope {scope}.",
+        headers={"WWW-Authenticate": f'Bearer realm="trending-now", error="insufficient_scope", scope="{scope}"'},
+    )
+
+
+def too_many_requests(seconds: int) -> ProblemError:
+    """429: more requests than the key may send.
+
+    Args:
+        seconds: after how long it may send more.
+    """
+    return ProblemError(
+        429,
+        "too-many-requests",
+        "Too many requests",
+        "More requests came than are allowed; the header Retry-After says when there may be more.",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def overloaded() -> ProblemError:
+    """503: more requests came than the server can work on."""
+    return ProblemError(
+        503,
+        "overloaded",
+        "Overloaded",
+        "The server has as many requests as it can work on, and did nothing of this one; send it again later.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def timed_out() -> ProblemError:
+    """503: the answer took too long."""
+    return ProblemError(503, "timed-out", "Timed out", "The answer took longer than it may; ask again later.")
+
+
+def body_too_slow() -> ProblemError:
+    """408: the body did not come in time."""
+    return ProblemError(
+        408,
+        None,
+        "Request Timeout",
+        "The body of the request did not come in time.",
+        headers={"Connection": "close"},
+    )
+
+
+def body_too_large() -> ProblemError:
+    """413: the body is larger than the API takes."""
+    return ProblemError(413, None, http.HTTPStatus(413).phrase, _STATUS_DETAILS[413])
+
+
+def body_encoded() -> ProblemError:
+    """415: the body is compressed."""
+    return ProblemError(
+        415,
+        None,
+        "Unsupported Media Type",
+        "The API takes bodies as they are, without a Content-Encoding.",
+        headers={"Accept-Encoding": "identity"},
+    )
+
+
 def problem_response(request_path: str, problem: ProblemError, headers: Mapping[str, str] | None = None) -> Response:
     """The response for a problem."""
     body = Problem(
@@ -134,7 +234,7 @@ def problem_response(request_path: str, problem: ProblemError, headers: Mapping[
         errors=problem.errors or None,
         reasons=problem.reasons or None,
     )
-    all_headers = dict(headers or {})
+    all_headers = {**problem.headers, **(headers or {})}
     if problem.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers.setdefault("Retry-After", str(_RETRY_SECONDS))
     return Response(
@@ -150,14 +250,6 @@ def internal_error() -> ProblemError:
         "Internal Server Error",
         "The server failed to answer. The log tells why under this request_id.",
     )
-
-
-_STATUS_DETAILS = {
-    400: "The body could not be read as UTF-8 encoded JSON.",
-    404: "The API has no such path; /openapi.json lists those it has.",
-    405: "The path does not take this method; the Allow header names those it takes.",
-    413: "The body is larger than the API takes: send fewer instances, or shorter texts.",
-}
 
 
 def _invalid_field(error: Mapping[str, Any]) -> InvalidField:

@@ -87,7 +87,9 @@ class _PageQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_empty(cls, data: Any) -> Any:
-        return {name: value for name, value in data.items() if value != ""} if isinstance(data, dict) else data
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value != "" or name not in cls.model_fields}
 
     def filters(self) -> dict[str, object]:
         """What a cursor belongs to: every parameter but limit and cursor."""

@@ -19,6 +19,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from trending_assets.automation.pipeline import Pipeline
     from trending_assets.settings import Settings
+    from trending_assets.storage.api_keys import ApiKeys
     from trending_assets.storage.registry import ModelRef, ModelRegistry
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -30,6 +31,8 @@ quarantine_app = typer.Typer(no_args_is_help=True, help="Documents that could no
 app.add_typer(quarantine_app, name="quarantine")
 wandb_app = typer.Typer(no_args_is_help=True, help="Experiment tracking.")
 app.add_typer(wandb_app, name="wandb")
+keys_app = typer.Typer(no_args_is_help=True, help="Keys of the API.")
+app.add_typer(keys_app, name="keys")
 
 # Bound to the real stream: while a run goes on, what its steps print is sent to a log.
 console = Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -175,19 +178,13 @@ def serve(
     """Serves the API."""
     import uvicorn
 
+    from serving.server import uvicorn_options
     from serving.settings import ServingSettings
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = ServingSettings(**given)  # type: ignore[arg-type]
     os.environ |= _place(settings) | {"TRENDING_HOST": settings.host}
-    uvicorn.run(
-        "serving.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=workers,
-        access_log=False,
-    )
+    uvicorn.run("serving.app:create_app", factory=True, workers=workers, **uvicorn_options(settings))
 
 
 @contextlib.contextmanager
@@ -581,6 +578,51 @@ def wandb_sync() -> None:
         console.print(f"{done.being_written} are still being written")
     if done.cut_off:
         console.print(f"{done.cut_off} were cut off when their process was killed, and are left as they are")
+
+
+@keys_app.command("add")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="Who gets it.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read, predict, feedback, lineage or metrics; may be repeated. The first three otherwise."),
+    ] = None,
+) -> None:
+    """Makes a key and prints it, this once; the API knows it within a second."""
+    from trending_assets.storage.api_keys import SCOPES
+
+    scopes = [known for known in SCOPES if known in (scope or ("read", "predict", "feedback"))]
+    if unknown := sorted(set(scope or ()) - set(scopes)):
+        raise CommandError(f"no such scope: {', '.join(unknown)}; there are {', '.join(SCOPES)}")
+    key, text = _keys().add(name, scopes, datetime.now(UTC))
+    errors.print(f"key {key.key_id} may {', '.join(scopes)}; it is shown this once")
+    sys.stdout.write(f"{text}\n")
+
+
+@keys_app.command("list")
+def keys_list() -> None:
+    """Lists the keys, without their secrets."""
+    table = Table()
+    for column in ("id", "name", "scopes", "created", "revoked"):
+        table.add_column(column)
+    for key in _keys().all():
+        times = [f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "" for moment in (key.created_at, key.revoked_at)]
+        table.add_row(key.key_id, key.name, ", ".join(sorted(key.scopes)), *times)
+    console.print(table)
+
+
+@keys_app.command("revoke")
+def keys_revoke(key_id: Annotated[str, typer.Argument(help="The key's id.")]) -> None:
+    """Has a key refused; the API follows within a second."""
+    key = _keys().revoke(key_id, datetime.now(UTC))
+    console.print(f"revoked: {key.key_id} ({key.name})", markup=False)
+
+
+def _keys() -> "ApiKeys":
+    from trending_assets.storage.api_keys import ApiKeys
+    from trending_assets.storage.home import Home
+
+    return ApiKeys(Home(_settings().home).api_keys)
 
 
 def _ref(text: str) -> "ModelRef":

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from serving.deps import CurrentChampion, State, found_title, serving_state
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
+from serving.observability import note_variant
 from serving.prediction_log import prediction_line
-from serving.predictors import Answer, Champion, answer_title, predict_instances
+from serving.predictors import VARIANT, Answer, Champion, answer_title, predict_instances
 from serving.problems import not_ready, problem_responses
 from serving.schemas import Instance, Prediction, PredictRequest, PredictResponse
 from serving.state import ServingState
@@ -78,5 +79,6 @@ def _count_online(state: ServingState, answer: Answer, started: float, at: float
 def _keep(state: ServingState, answer: Answer, source: str, counted_as: str, latency_ms: float) -> None:
     """Counts a prediction and leaves it to the log."""
     ref = answer.champion.ref
+    note_variant(VARIANT)
     state.metrics.count_prediction(ref.model, ref.version, counted_as, degraded=answer.degraded)
     state.log.add(*prediction_line(answer, source, latency_ms))

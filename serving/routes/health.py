@@ -15,6 +15,8 @@ from serving.schemas import Health, Readiness
 from serving.state import ServingState
 
 router = APIRouter(tags=["health"])
+# By itself, since those who watch over the process need no key, and those who read its numbers do.
+metrics_router = APIRouter(tags=["health"])
 
 _PROBES = 16
 
@@ -47,7 +49,7 @@ async def readyz(state: State) -> Readiness:
     )
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=problem_responses())
+@metrics_router.get("/metrics", response_class=PlainTextResponse, responses=problem_responses())
 def metrics(state: State) -> Response:
     """Metrics for Prometheus."""
     return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

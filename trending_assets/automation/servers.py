@@ -39,18 +39,8 @@ def dagster_command(workspace: Path, host: str, port: int) -> list[str]:
 
 def api_command(host: str, port: int, workers: int) -> list[str]:
     """The command that serves the API."""
-    app = ["serving.app:create_app", "--factory", "--host", host, "--port", str(port)]
-    return [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        *app,
-        "--workers",
-        str(workers),
-        "--no-access-log",
-        "--log-level",
-        "warning",
-    ]
+    where = ["--host", host, "--port", str(port), "--workers", str(workers)]
+    return [sys.executable, "-m", "trending_assets", "serve", *where]
 
 
 @contextlib.contextmanager

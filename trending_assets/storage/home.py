@@ -73,6 +73,11 @@ class Home:
         return self.folder / "secrets" / "pseudonym.key"
 
     @property
+    def api_keys(self) -> Path:
+        """Hashes of the API's keys."""
+        return self.folder / "secrets" / "api_keys.json"
+
+    @property
     def tuning(self) -> Path:
         """Optuna's studies."""
         return self.folder / "tuning"

@@ -306,3 +306,18 @@ def test_a_run_shows_up_in_the_instance_with_the_settings_of_the_home(home: Smal
     with home.instance() as instance:
         assert instance.get_settings("telemetry") == INSTANCE_SETTINGS["telemetry"]
         assert {run.job_name for run in instance.get_runs()} >= {"retrain"}
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    made = trending(tmp_path, "keys", "add", "web site", "--scope", "read")
+    text = made.stdout.strip()
+    key_id = text.split("_")[1]
+    assert f"key {key_id} may read" in made.stderr
+    assert text not in made.stderr
+    listed = trending(tmp_path, "keys", "list").stdout
+    assert key_id in listed
+    assert "web site" in listed
+    assert text.split("_", 2)[2] not in listed
+    assert trending(tmp_path, "keys", "revoke", key_id).stdout.strip() == f"revoked: {key_id} (web site)"
+    assert "no such scope: write" in failed(trending(tmp_path, "keys", "add", "x", "--scope", "write"))
+    assert "00000000" in failed(trending(tmp_path, "keys", "revoke", "00000000"))

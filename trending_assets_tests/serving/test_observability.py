@@ -79,6 +79,21 @@ def test_lines_of_other_loggers_are_json_too(lines, app: FastAPI) -> None:
     assert lines()[0]["event"] == "port 80 is taken"
 
 
+def test_the_line_and_the_time_of_a_prediction_name_the_variant(lines, ready: TestClient) -> None:
+    ready.get("/v1/titles/tt0133093/genres")
+    ready.post("/v1/genres/predict", json={"instances": [{"title": "x", "kind": "movie"}] * 2})
+    ready.get("/v1/titles/tt0133093")
+    assert [(line["route"], line["variant"], line["key_id"]) for line in lines() if line["event"] == "request"] == [
+        ("/v1/titles/{title_id}/genres", "champion", None),
+        ("/v1/genres/predict", "champion", None),
+        ("/v1/titles/{title_id}", None, None),
+    ]
+    counted = ready.get("/metrics").text
+    name = "trending_http_request_seconds_count"
+    assert f'{name}{{method="GET",route="/v1/titles/{{title_id}}/genres",variant="champion"}} 1.0' in counted
+    assert f'{name}{{method="GET",route="/v1/titles/{{title_id}}",variant=""}} 1.0' in counted
+
+
 def test_metrics_count_by_route_and_model(ready: TestClient, features: FakeFeatures) -> None:
     ready.get("/v1/titles/tt0133093/genres")
     ready.get("/v1/titles/tt0088763/genres")

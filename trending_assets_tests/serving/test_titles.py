@@ -47,6 +47,9 @@ def test_an_empty_parameter_is_none(ready: TestClient) -> None:
         ("year_from=2001&year_to=2000", "query"),
         ("cursor=nonsense", "query.cursor"),
         ("sort=title", "query.sort"),
+        ("sort=", "query.sort"),
+        ("kind=movie&kind=show", "query"),
+        ("kind=&kind=movie", "query"),
     ],
 )
 def test_bad_parameters(ready: TestClient, query: str, location: str) -> None:

@@ -68,9 +68,9 @@ def splits(frame: pd.DataFrame, salt: str = SPLIT_SALT) -> pd.DataFrame:
 
     What would leak is taken from the training side: a train or validation row of a title that is in test too, or whose
     normalised text or plot is, then a train row with one that is in validation. A plot that says nearly the same counts
-    as the same, see :func:`~trending_assets.domain.text.duplicates.near_duplicates`. A row without any label is excluded
-    wherever it falls, since nothing can be learned from it or measured on it, and one whose labels are not complete
-    where it would be measured on.
+    as the same, see :func:`~trending_assets.domain.text.duplicates.near_duplicates`. A row without any label is
+    excluded wherever it falls, since nothing can be learned from it or measured on it, and one whose labels are not
+    complete where it would be measured on.
 
     Args:
         frame: at least title_id, current_title_id, text, plot, genres, label_coverage and labels_complete.

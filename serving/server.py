@@ -1,0 +1,117 @@
+"""How the API is run by uvicorn: what a connection may cost, beside what the app itself limits."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from serving.settings import ServingSettings
+
+_MAX_HEAD_BYTES = 32 * 1024
+_MAX_CONNECTIONS = 1000
+_KEEP_ALIVE_SECONDS = 5
+_STOP_SECONDS = 10
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class _Timer:
+    """Calls something unless it is stopped before; one that runs is not started anew."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float, end: Callable[[], None]) -> None:
+        if self._handle is None:
+            self._handle = self._loop.call_later(seconds, end)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with bounds on what it has none for.
+
+    The head of a request has to come whole within a time and a size, what is left of a body that was refused within
+    the same time, and a caller has to read what it asked for. Else the connection is closed.
+
+    Attributes:
+        head_seconds: for how long the head of a request may come.
+        write_seconds: for how long a caller may read nothing of an answer.
+    """
+
+    head_seconds = 10.0
+    write_seconds = 20.0
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._head_timer, self._write_timer = _Timer(self.loop), _Timer(self.loop)
+        self._head_bytes, self._in_body = 0, False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Starts the time of the first head."""
+        super().connection_made(transport)
+        self._head_timer.start(self.head_seconds, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops all times."""
+        self._head_timer.stop()
+        self._write_timer.stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what came. The time starts with the first byte where no request is being answered."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._head_timer.start(self.head_seconds, self.transport.close)
+        self._head_bytes += 0 if self._in_body else len(data)
+        super().data_received(data)
+        if self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """Ends the time of the head."""
+        self._head_timer.stop()
+        self._head_bytes, self._in_body = 0, True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """From here on another head comes."""
+        self._in_body = False
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Starts the time of a caller that reads nothing."""
+        super().pause_writing()
+        self._write_timer.start(self.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Ends the time of a caller that reads again."""
+        self._write_timer.stop()
+        super().resume_writing()
+
+
+def uvicorn_options(settings: ServingSettings) -> dict[str, Any]:
+    """What uvicorn is run with, beside the app and the number of its processes."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "http": BoundedHttpProtocol,
+        "ws": "none",
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": _KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": _STOP_SECONDS,
+        "limit_concurrency": _MAX_CONNECTIONS,
+    }
