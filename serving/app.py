@@ -14,7 +14,7 @@ from serving.limits import BodyLimit
 from serving.observability import Metrics, RequestMiddleware, configure_logging
 from serving.predictors import TextEncoder
 from serving.problems import Problem, install_problem_handlers, internal_error, problem_response
-from serving.routes import feedback, genres, health, models, titles, trending
+from serving.routes import feedback, genres, health, lineage, models, titles, trending
 from serving.settings import ServingSettings
 from serving.state import Poller, ServingState
 from trending_assets.domain.text.encoder import Encoder
@@ -69,7 +69,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.serving = state
-    for module in (health, titles, genres, feedback, trending, models):
+    for module in (health, titles, genres, feedback, trending, models, lineage):
         app.include_router(module.router)
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=_MAX_BODY_BYTES)

@@ -404,6 +404,34 @@ def sql(
             sys.stdout.write(frame.to_csv(index=False) if output == "csv" else lines)
 
 
+@app.command()
+def lineage(
+    prediction: Annotated[str | None, typer.Argument(help="A prediction's id.")] = None,
+    document: Annotated[str | None, typer.Option(help="The hash of a raw document: what it touched instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Says what a prediction was made from, back to raw documents; or which predictions a document touched."""
+    from trending_assets.domain.predictions.lineage import DocumentUse
+    from trending_assets.lineage import show_document, show_prediction
+    from trending_assets.storage.home import Home
+    from trending_assets.storage.lake import Lake
+    from trending_assets.storage.lineage import LineageReader
+    from trending_assets.storage.raw_documents import open_raw_store
+
+    if (prediction is None) == (document is None):
+        raise CommandError("give a prediction's id, or --document and a document's hash")
+    settings = _settings()
+    home = Home(settings.home)
+    reader = LineageReader(home, _registry(settings), open_raw_store(Lake(home.lake), settings.raw_store))
+    found = reader.of_document(document) if document is not None else reader.of_prediction(prediction or "")
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    elif isinstance(found, DocumentUse):
+        show_document(console, found)
+    else:
+        show_prediction(console, found)
+
+
 @app.command("data-docs")
 def data_docs(
     first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],

@@ -39,6 +39,7 @@ OPERATIONS = [
     ("POST", "/v1/feedback"),
     ("GET", "/v1/trending"),
     ("GET", "/v1/models"),
+    ("GET", "/v1/lineage/{prediction_id}"),
 ]
 
 
