@@ -7,13 +7,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
 from serving.settings import ServingSettings
+from trending_assets.client import TrendingClient
 from trending_assets.storage.home import Home
 from trending_assets.storage.lineage import OF_TITLES, UPSTREAM, table_of_view
 from trending_assets.storage.raw_documents import LakeRawStore
+from trending_assets_tests.client.listening import listening
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import HISTORY, UPDATED_ID, UPDATED_LATER
 from trending_assets_tests.integration.test_cli import failed, trending
@@ -29,10 +32,21 @@ def home(finished: SmallHome, tmp_path_factory: pytest.TempPathFactory) -> Small
 @pytest.fixture(scope="module")
 def api(home: SmallHome) -> Iterator[TestClient]:
     """The real API over it, which goes on running."""
+    with TestClient(_app(home)) as client:
+        yield client
+
+
+@pytest.fixture
+def api_url(home: SmallHome) -> Iterator[str]:
+    """Another server over the same home, behind a socket."""
+    with listening(_app(home)) as url:
+        yield url
+
+
+def _app(home: SmallHome) -> FastAPI:
     app = create_app(ServingSettings(home=home.folder), poll_seconds=HOUR)
     app.state.serving.refresh()
-    with TestClient(app) as client:
-        yield client
+    return app
 
 
 def test_a_prediction_is_followed_to_the_raw_document_and_back(home: SmallHome, api: TestClient) -> None:
@@ -101,6 +115,19 @@ def test_the_command_line_tells_what_the_api_tells(home: SmallHome, api: TestCli
         assert part["run_id"] in text
     assert told["records"][0]["document"]["sha256"] in text
     assert "as it is in the lake" in text
+
+
+def test_the_command_line_asks_an_api_elsewhere(api_url: str, tmp_path: Path) -> None:
+    with TrendingClient(api_url) as client:
+        made = client.title_genres(UPDATED_ID)
+        told = client.lineage(made.prediction_id)
+    elsewhere = trending(tmp_path / "no home", "lineage", made.prediction_id, "--api", api_url, "--json")
+    assert json.loads(elsewhere.stdout) == told.model_dump(mode="json")
+    line = failed(trending(tmp_path, "lineage", "019e0c1b-7c3c-7cc3-8a55-2a4a1be3f4d5", "--api", api_url))
+    assert "404 Prediction not found" in line
+    assert "the API tells of predictions alone" in failed(
+        trending(tmp_path, "lineage", "--document", "0" * 64, "--api", api_url)
+    )
 
 
 def test_faults_are_one_line(tmp_path: Path) -> None:
