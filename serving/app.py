@@ -21,7 +21,7 @@ from serving.observability import Metrics, RequestMiddleware, configure_logging
 from serving.openapi import document
 from serving.predictors import TextEncoder
 from serving.problems import install_problem_handlers, internal_error, problem_response
-from serving.routes import feedback, genres, health, models, titles, trending
+from serving.routes import feedback, genres, health, lineage, models, titles, trending
 from serving.settings import ServingSettings
 from serving.state import Poller, ServingState
 from trending_assets.domain.text.encoder import Encoder
@@ -44,6 +44,7 @@ _SCOPES: dict[ModuleType, Scope] = {
     models: "read",
     genres: "predict",
     feedback: "feedback",
+    lineage: "lineage",
 }
 # Those with filters, and those whose answers are made of the catalogue alone.
 _FILTERED, _CACHED = {titles, trending, models}, {titles, trending}

@@ -196,13 +196,9 @@ class ChampionLoader:
         return Champion(ref, self._registry.manifest(ref), predictor, encoder)
 
 
-def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Answer]:
-    """Predictions for texts that callers sent, in order.
-
-    Raises:
-        InvalidScoreError: the model gave what is no probability.
-    """
-    features = [
+def instance_features(instances: Sequence[Instance]) -> list[TitleFeatures]:
+    """The features of titles that callers sent, in order."""
+    return [
         title_features(
             each.title,
             each.plot or "",
@@ -215,6 +211,23 @@ def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list
         )
         for each in instances
     ]
+
+
+def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Answer]:
+    """Predictions for texts that callers sent, in order.
+
+    Raises:
+        InvalidScoreError: the model gave what is no probability.
+    """
+    return predict_features(champion, instance_features(instances))
+
+
+def predict_features(champion: Champion, features: Sequence[TitleFeatures]) -> list[Answer]:
+    """The same from features.
+
+    Raises:
+        InvalidScoreError: the model gave what is no probability.
+    """
     return [
         Answer(uuid7(), None, champion, _outcome(each, scores), {})
         for each, scores in zip(features, champion.scores(features), strict=True)

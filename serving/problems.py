@@ -105,6 +105,13 @@ def title_not_found() -> ProblemError:
     )
 
 
+def prediction_not_found() -> ProblemError:
+    """404: no such prediction."""
+    return ProblemError(
+        404, "prediction-not-found", "Prediction not found", "The log of predictions has none of this id."
+    )
+
+
 def invalid_request(errors: Sequence[InvalidField]) -> ProblemError:
     """422: a parameter or the body is not what the API takes."""
     return ProblemError(

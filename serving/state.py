@@ -21,6 +21,8 @@ from trending_assets.domain.text.encoder import Encoder
 from trending_assets.storage.feature_store import FeastUrls
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
+from trending_assets.storage.lineage import LineageReader
+from trending_assets.storage.raw_documents import open_raw_store
 from trending_assets.storage.registry import ModelRef, open_registry
 
 _STOP_SECONDS = 10.0
@@ -35,6 +37,7 @@ class ServingState:
         registry: the model registry, for lists.
         metrics: what the app counts.
         log: keeps what was answered.
+        lineage: tells what a prediction was made from.
         catalog: the catalogue.
         champion: the model that serves.
         features: the online store.
@@ -67,6 +70,7 @@ class ServingState:
         self.registry = open_registry(home, settings.registry)
         self.metrics = metrics
         self.log = PredictionLog.under(home.prediction_log, metrics)
+        self.lineage = LineageReader(home, self.registry, open_raw_store(lake, settings.raw_store))
         loader = ChampionLoader(self.registry, encoder)
         self.catalog: Watched[Hashable, Catalog] = Watched(
             "catalog",

@@ -7,19 +7,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from trending_assets.automation.pipeline import Pipeline
     from trending_assets.settings import Settings
     from trending_assets.storage.api_keys import ApiKeys
+    from trending_assets.storage.lineage import LineageReader
     from trending_assets.storage.registry import ModelRef, ModelRegistry
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -41,6 +44,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
 # The demo is to be over in three minutes: of genre_bert it fits the linear layer alone.
 _DEMO_BERT_MINUTES = 0.0
+Told = TypeVar("Told", bound="BaseModel")
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
 
@@ -399,6 +403,54 @@ def sql(
             frame = result.df()
             lines = frame.to_json(orient="records", lines=True, date_format="iso")
             sys.stdout.write(frame.to_csv(index=False) if output == "csv" else lines)
+
+
+@app.command()
+def lineage(
+    prediction: Annotated[str | None, typer.Argument(help="A prediction's id.")] = None,
+    document: Annotated[str | None, typer.Option(help="The hash of a raw document: what it touched instead.")] = None,
+    api: Annotated[str | None, typer.Option(help="Ask the API at a URL, of whose home nothing is here.")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="TRENDING_API_KEY", show_envvar=True, help="A key of that API.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Says what a prediction was made from, back to raw documents; or which predictions a document touched."""
+    from trending_assets.client import TrendingClient
+    from trending_assets.lineage import show_document, show_prediction
+
+    if (prediction is None) == (document is None):
+        raise CommandError("give a prediction's id, or --document and a document's hash")
+    if prediction is None:
+        if api is not None:
+            raise CommandError("the API tells of predictions alone: --document is asked where the home is")
+        used = _lineage_reader().of_document(document or "")
+        _say(used, as_json=as_json, show=show_document)
+        return
+    if api is None:
+        found = _lineage_reader().of_prediction(prediction)
+    else:
+        with TrendingClient(api, api_key) as client:
+            found = client.lineage(prediction)
+    _say(found, as_json=as_json, show=show_prediction)
+
+
+def _lineage_reader() -> "LineageReader":
+    from trending_assets.storage.home import Home
+    from trending_assets.storage.lake import Lake
+    from trending_assets.storage.lineage import LineageReader
+    from trending_assets.storage.raw_documents import open_raw_store
+
+    settings = _settings()
+    home = Home(settings.home)
+    return LineageReader(home, _registry(settings), open_raw_store(Lake(home.lake), settings.raw_store))
+
+
+def _say(found: Told, *, as_json: bool, show: Callable[[Console, Told], None]) -> None:
+    if as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    else:
+        show(console, found)
 
 
 @app.command("data-docs")

@@ -2,26 +2,42 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from serving.deps import CurrentChampion, State, found_title, serving_state
+from serving.explanations import MAX_EXPLAINED, ExplainedPrediction, ExplainedResponse, explained
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
 from serving.observability import note_variant
 from serving.prediction_log import prediction_line
-from serving.predictors import VARIANT, Answer, Champion, answer_title, predict_instances
-from serving.problems import not_ready, problem_responses
+from serving.predictors import (
+    VARIANT,
+    Answer,
+    Champion,
+    answer_title,
+    instance_features,
+    online_features,
+    predict_features,
+)
+from serving.problems import InvalidField, invalid_request, not_ready, problem_responses
 from serving.schemas import Instance, Prediction, PredictRequest, PredictResponse
 from serving.state import ServingState
 
 router = APIRouter(tags=["genres"])
 
 _JSON = "application/json"
+Explain = Annotated[bool, Query(description="Add what spoke for each selected genre; it takes longer.")]
 
 
-@router.get("/v1/titles/{title_id}/genres", response_model=Prediction, responses=problem_responses(404, 503))
-async def title_genres(title_id: str, request: Request) -> Response:
+@router.get(
+    "/v1/titles/{title_id}/genres",
+    response_model=ExplainedPrediction | Prediction,
+    responses=problem_responses(404, 422, 503),
+)
+async def title_genres(title_id: str, request: Request, explain: Explain = False) -> Response:
     """The genres of a title of the catalogue, by its id or an alias, from its features in the online store."""
     started = time.perf_counter()
     # Not as dependencies: FastAPI takes longer to resolve them than all that follows takes.
@@ -44,24 +60,47 @@ async def title_genres(title_id: str, request: Request) -> Response:
     outcome = await state.scores.of(champion, title.title_id, reading.features)
     answer = answer_title(champion, title.title_id, reading, outcome, at)
     _count_online(state, answer, started, at.timestamp())
-    return Response(answer.json(), media_type=_JSON)
+    features = online_features(reading.features) if explain else None
+    if features is None:
+        return Response(answer.json(), media_type=_JSON)
+    told = await anyio.to_thread.run_sync(explained, answer, features, limiter=state.scores.threads)
+    return Response(told.model_dump_json(), media_type=_JSON)
 
 
-@router.post("/v1/genres/predict", response_model=PredictResponse, responses=problem_responses(400, 413, 422, 503))
-async def predict_genres(body: PredictRequest, champion: CurrentChampion, state: State) -> Response:
-    """The genres of 1 to 128 titles from what is sent, by the code that computes the features of known titles."""
+@router.post(
+    "/v1/genres/predict",
+    response_model=ExplainedResponse | PredictResponse,
+    responses=problem_responses(400, 413, 422, 503),
+)
+async def predict_genres(
+    body: PredictRequest, champion: CurrentChampion, state: State, explain: Explain = False
+) -> Response:
+    """The genres of 1 to 128 titles from what is sent, by the code that computes the features of known titles.
+
+    With `explain` it takes at most 8 titles.
+    """
+    if explain and len(body.instances) > MAX_EXPLAINED:
+        message = f"`explain` takes at most {MAX_EXPLAINED} instances"
+        raise invalid_request([InvalidField(location="body.instances", message=message)])
     # In a thread, and few at a time: a batch takes a model up to a second.
     content = await anyio.to_thread.run_sync(
-        _predict, state, champion, body.instances, time.perf_counter(), limiter=state.scores.threads
+        partial(_predict, state, champion, body.instances, time.perf_counter(), explain=explain),
+        limiter=state.scores.threads,
     )
     return Response(content, media_type=_JSON)
 
 
-def _predict(state: ServingState, champion: Champion, instances: Sequence[Instance], started: float) -> bytes:
-    answers = predict_instances(champion, instances)
+def _predict(
+    state: ServingState, champion: Champion, instances: Sequence[Instance], started: float, *, explain: bool
+) -> bytes:
+    features = instance_features(instances)
+    answers = predict_features(champion, features)
     latency_ms = (time.perf_counter() - started) * 1000
     for answer in answers:
         _keep(state, answer, "text", "text", latency_ms)
+    if explain:
+        told = [explained(answer, each) for answer, each in zip(answers, features, strict=True)]
+        return ExplainedResponse(predictions=told).model_dump_json().encode()
     return b'{"predictions":[' + b",".join(answer.json() for answer in answers) + b"]}"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from trending_assets.domain.text.personal import pseudonym
 from trending_assets.storage.feature_store import FeastUrls, open_feature_store
@@ -13,6 +14,7 @@ from trending_assets.storage.home import Home, read_or_create_key
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.raw_documents import RawStore, open_raw_store
 from trending_assets.storage.registry import ModelRegistry, open_registry
+from trending_assets.storage.write_journal import WriteJournal
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -36,6 +38,11 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     raw_store_url: str = ""
     online_store_url: str = ""
     feast_registry_url: str = ""
+    _run_id: str | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Learns which run uses it; Dagster gives each run a copy of its own."""
+        self._run_id = context.run.run_id if context.run else None
 
     @property
     def paths(self) -> Home:
@@ -44,8 +51,8 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
 
     @property
     def lake(self) -> Lake:
-        """The lake."""
-        return Lake(self.paths.lake)
+        """The lake, where each write is noted with its run."""
+        return Lake(self.paths.lake, WriteJournal(self.paths.writes, self._run_id))
 
     def raw_store(self) -> RawStore:
         """Where raw documents are kept."""

@@ -88,6 +88,11 @@ class Home:
         return self.folder / "prediction_log"
 
     @property
+    def writes(self) -> Path:
+        """Which run wrote which file of the lake."""
+        return self.folder / "writes"
+
+    @property
     def reports(self) -> Path:
         """Reports for people: HTML that assets link to."""
         return self.folder / "reports"

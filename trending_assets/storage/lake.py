@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from trending_assets.storage.objects import FolderObjects, Objects
 from trending_assets.storage.s3_objects import S3Objects
+from trending_assets.storage.write_journal import WriteJournal
 
 _FINGERPRINT = b"trending.fingerprint"
 _READ_BUFFER = 1 << 20
@@ -67,13 +68,18 @@ class NotAFolderError(ValueError):
 class Lake:
     """The lake in one folder, or in an S3 bucket under a prefix."""
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, journal: WriteJournal | None = None) -> None:
         """The lake at ``root``, a folder or ``s3://bucket/prefix``; nothing is created until something is written.
+
+        Args:
+            root: where it is.
+            journal: where each write is noted.
 
         Raises:
             InvalidUrlError: a string that is no such URL.
         """
         self._objects: Objects = FolderObjects(root) if isinstance(root, Path) else S3Objects(root)
+        self._journal = journal
 
     @property
     def _folder(self) -> FolderObjects:
@@ -206,6 +212,7 @@ class Lake:
             write_parquet(data, staged, computed_from)
             with staged.open("rb") as file:
                 written = _sha256(file)
+            self._note(table, day, written)
         return Write(table, day, data.num_rows, written, skipped=False)
 
     def adopt(self, table: str, staged: Path, *, day: str | None = None) -> Write:
@@ -217,8 +224,13 @@ class Lake:
         with self._naming_faults(table, day):
             with staged.open("rb") as file:
                 write = Write(table, day, pq.read_metadata(file).num_rows, _sha256(file), skipped=False)
+            self._note(table, day, write.sha256)
             self._objects.put(staged, _key(table, day))
         return write
+
+    def _note(self, table: str, day: str | None, sha256: str) -> None:
+        if self._journal is not None:
+            self._journal.note(table, day, sha256)
 
     @contextlib.contextmanager
     def _naming_faults(self, table: str, day: str | None) -> Iterator[None]:

@@ -5,21 +5,32 @@ holds each prediction once. So a day may be compacted as often as one likes, and
 costs nothing.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trending_assets.domain.predictions.merging import LoggedDay, logged_day, prediction_table
-from trending_assets.domain.predictions.records import Feedback, UnreadableRecordError, read_feedback
+from trending_assets.domain.predictions.records import (
+    PREDICTION,
+    Feedback,
+    UnreadableRecordError,
+    day_of,
+    prediction_row,
+    read_feedback,
+)
 from trending_assets.storage.atomic import exclusively
 from trending_assets.storage.lake import Lake, Write
 from trending_assets.storage.prediction_segments import (
     SegmentContent,
     read_segments,
+    records_with,
     remove_segment,
     segments,
 )
@@ -27,6 +38,8 @@ from trending_assets.storage.prediction_segments import (
 TABLE = "prediction_log"
 # What was answered just before midnight is written a moment later.
 MARGIN = timedelta(hours=1)
+# What tells which model and which features a title's prediction was made from.
+OF_A_TITLE = ["prediction_id", "predicted_at", "title_id", "model", "version", "feature_times"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,66 @@ def pending_days(lake: Lake, folder: Path) -> list[str]:
     for content in read_segments(folder, lambda segment: segment.day is None):
         waiting |= {told.day for told in _read(content).feedback if log.lacks(told)}
     return sorted(waiting)
+
+
+def find_prediction(lake: Lake, folder: Path, prediction_id: str) -> dict[str, Any] | None:
+    """The row of a prediction, as ``PREDICTION``; None where the log has none of this id.
+
+    Args:
+        lake: the lake.
+        folder: where the segments are; those that are being written count.
+        prediction_id: the id, in lower case.
+    """
+    try:
+        day = day_of(prediction_id)
+    except ValueError:
+        return None
+    # Segments first: what compaction removes of them meanwhile is in the table by then.
+    for segment in segments(folder):
+        if segment.day == day:
+            for record in records_with(segment, prediction_id):
+                with contextlib.suppress(UnreadableRecordError):
+                    row = prediction_row(record)
+                    if row["prediction_id"] == prediction_id:
+                        return row
+    return _row_of(lake, day, prediction_id) if lake.exists(TABLE, day) else None
+
+
+def _row_of(lake: Lake, day: str, prediction_id: str) -> dict[str, Any] | None:
+    with lake.opened(TABLE, day) as file:
+        for group in range(file.num_row_groups):
+            ids = file.read_row_group(group, ["prediction_id"])["prediction_id"]
+            place = pc.index(ids, prediction_id).as_py()
+            if place >= 0:
+                rows = file.read_row_group(group, PREDICTION.schema.names).slice(place, 1)
+                found: dict[str, Any] = rows.to_pylist()[0]
+                return found
+    return None
+
+
+def predictions_of_titles(lake: Lake, folder: Path, title_ids: Collection[str], first: str) -> Iterator[dict[str, Any]]:
+    """The rows of all predictions of some titles, as :data:`OF_A_TITLE`, in the order of their ids.
+
+    Args:
+        lake: the lake.
+        folder: where the segments are; those that are being written count.
+        title_ids: the titles.
+        first: the first UTC day to look at, an ISO date.
+    """
+    wanted, found = pa.array(sorted(title_ids), pa.string()), {}
+    for content in read_segments(folder, lambda segment: segment.day is not None and segment.day >= first):
+        for record in content.records:
+            if record.get("title_id") in title_ids:
+                with contextlib.suppress(UnreadableRecordError):
+                    row = prediction_row(record)
+                    found[row["prediction_id"]] = {name: row[name] for name in OF_A_TITLE}
+    for day in lake.days(TABLE):
+        if day >= first:
+            rows = lake.read(TABLE, day, OF_A_TITLE)
+            for row in rows.filter(pc.is_in(rows["title_id"], wanted)).to_pylist():
+                found[row["prediction_id"]] = row
+    for name in sorted(found):
+        yield found[name]
 
 
 def _compact_day(lake: Lake, day: str, told: Sequence[_Read], made: Sequence[_Read]) -> Compacted:

@@ -8,6 +8,7 @@ process writes to a segment, it holds a lock on it, and its name ends in ``.open
 locked is what a killed process left: nothing is ever added to it.
 """
 
+import contextlib
 import fcntl
 import os
 import re
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import orjson
 
@@ -95,17 +96,33 @@ def segments(folder: Path) -> list[Segment]:
     return [Segment(path, match["day"]) for path, match in matches if match]
 
 
+def _opened(segment: Segment) -> BinaryIO | None:
+    """The file of a segment, which may have been closed since it was found; None where it was removed."""
+    for path in (segment.path, segment.path.with_name(segment.path.name.removesuffix(_OPEN))):
+        with contextlib.suppress(FileNotFoundError):
+            return path.open("rb")
+    return None
+
+
+def records_with(segment: Segment, text: str) -> Iterator[dict[str, Any]]:
+    """The records of a segment whose line holds a text, in order, a segment that is being written included.
+
+    Only these lines are decoded.
+    """
+    file, wanted = _opened(segment), text.encode()
+    if file is None:
+        return
+    with file:
+        found = (decode_line(line) for line in file if wanted in line)
+        yield from (record for record in found if record is not None)
+
+
 def read_segment(segment: Segment) -> SegmentContent | None:
     """What a segment holds, a segment that is being written included; None where it was removed."""
-    path = segment.path
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        path = path.with_name(path.name.removesuffix(_OPEN))
-        try:
-            file = path.open("rb")
-        except FileNotFoundError:
-            return None
+    file = _opened(segment)
+    if file is None:
+        return None
+    path = Path(file.name)
     with file:
         # Looked at before reading: what was written until its writer ended is then read in any case.
         finished = _locked(file.fileno(), fcntl.LOCK_SH)

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Collection
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 from trending_assets.domain.catalog.records import DOCUMENT
 from trending_assets.storage.lake import Lake, Write
 
+# What names a document, without anything that is in it.
+ORIGIN = ["source", "source_id", "url", "fetched_at", "sha256"]
 _GROUP = "raw"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -50,6 +52,15 @@ class RawStore(Protocol):
 
     def read(self, source: str, day: str) -> pa.Table:
         """The documents of a day as they were written.
+
+        Raises:
+            MissingPartitionError: the day has not landed.
+        """
+
+    def origins(self, source: str, day: str, sha256s: Collection[str]) -> list[dict[str, Any]]:
+        """Where documents of a day came from: the columns :data:`ORIGIN` of those that have one of the payloads.
+
+        Neither payloads nor headers are read.
 
         Raises:
             MissingPartitionError: the day has not landed.
@@ -115,6 +126,14 @@ class LakeRawStore:
     def read(self, source: str, day: str) -> pa.Table:
         """The documents of a day; see :class:`RawStore`."""
         return self._lake.read(table_of(source), day, DOCUMENT.schema.names).replace_schema_metadata(None)
+
+    def origins(self, source: str, day: str, sha256s: Collection[str]) -> list[dict[str, Any]]:
+        """Where documents of a day came from; see :class:`RawStore`."""
+        rows = self._lake.read(table_of(source), day, ORIGIN)
+        found: list[dict[str, Any]] = rows.filter(
+            pc.is_in(rows["sha256"], pa.array(list(sha256s), pa.string()))
+        ).to_pylist()
+        return found
 
     def sha256(self, source: str, day: str) -> str:
         """Hash of a day's file."""

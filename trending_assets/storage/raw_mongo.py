@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from trending_assets.domain.catalog.records import DOCUMENT
 from trending_assets.storage.lake import MissingPartitionError, Write
-from trending_assets.storage.raw_documents import check_documents, content_hash, table_of
+from trending_assets.storage.raw_documents import ORIGIN, check_documents, content_hash, table_of
 
 if TYPE_CHECKING:
     import pymongo.collection
@@ -157,6 +157,16 @@ class MongoRawStore:
                 return pa.Table.from_pylist(rows, schema=DOCUMENT.schema)
             head = again
         raise ConcurrentWriteError(f"{head.key} was written anew at each of {_READ_ATTEMPTS} attempts to read it")
+
+    def origins(self, source: str, day: str, sha256s: Collection[str]) -> list[dict[str, Any]]:
+        """Where documents of a day came from, by the columns ``raw_documents.ORIGIN``.
+
+        Raises:
+            MissingPartitionError: the day has not landed.
+        """
+        chosen = {"write": self._landed(source, day).write, "sha256": {"$in": list(sha256s)}}
+        found = self._documents.find(chosen, {"_id": 0, **dict.fromkeys(ORIGIN, 1)}).sort("position")
+        return [{**row, "fetched_at": datetime.fromisoformat(row["fetched_at"])} for row in found]
 
     def sha256(self, source: str, day: str) -> str:
         """Hash of what a day holds.

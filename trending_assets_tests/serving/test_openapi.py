@@ -51,6 +51,7 @@ OPERATIONS = [
     ("POST", "/v1/feedback"),
     ("GET", "/v1/trending"),
     ("GET", "/v1/models"),
+    ("GET", "/v1/lineage/{prediction_id}"),
 ]
 
 

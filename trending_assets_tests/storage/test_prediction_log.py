@@ -12,7 +12,13 @@ import pytest
 from trending_assets.domain.predictions.records import PREDICTION_LOG, day_of
 from trending_assets.storage import prediction_log, prediction_segments
 from trending_assets.storage.lake import Lake
-from trending_assets.storage.prediction_log import TABLE, compact, pending_days
+from trending_assets.storage.prediction_log import (
+    TABLE,
+    compact,
+    find_prediction,
+    pending_days,
+    predictions_of_titles,
+)
 from trending_assets.storage.prediction_segments import FEEDBACK, SegmentedLog, encode_record, predictions_of
 from trending_assets_tests.domain.predictions.logged import DAY, NOON, feedback, prediction
 
@@ -196,3 +202,41 @@ def _compact_and_die(lake: Lake, folder: Path, moment: str) -> None:
 
     prediction_log.remove_segment = remove_or_die
     compact(DyingLake(lake.root), folder, [DAY], MIDNIGHT + HOUR)
+
+
+def test_a_prediction_is_found_in_segments_that_are_written_and_in_the_table(lake: Lake, folder: Path) -> None:
+    with SegmentedLog(folder) as log:
+        log.append(predictions_of(DAY), [encode_record(MADE[0]), encode_record(MADE[1])])
+        found = find_prediction(lake, folder, IDS[1])
+        assert found is not None
+        assert (found["prediction_id"], found["title_id"]) == (IDS[1], "tt0000001")
+        assert find_prediction(lake, folder, IDS[2]) is None
+    compact(lake, folder, [DAY], MIDNIGHT + HOUR)
+    assert prediction_segments.segments(folder) == []
+    assert find_prediction(lake, folder, IDS[1]) == found
+    assert find_prediction(lake, folder, IDS[2]) is None
+    assert find_prediction(lake, folder, "no id at all") is None
+
+
+def test_a_record_that_names_an_id_elsewhere_is_not_that_prediction(lake: Lake, folder: Path) -> None:
+    write(folder, [{**MADE[0], "request_id": IDS[1]}])
+    assert find_prediction(lake, folder, IDS[1]) is None
+
+
+def test_a_line_that_was_cut_short_is_no_prediction(lake: Lake, folder: Path) -> None:
+    write(folder, MADE[:2])
+    (segment,) = prediction_segments.segments(folder)
+    segment.path.write_bytes(segment.path.read_bytes()[:-1])
+    assert find_prediction(lake, folder, IDS[0]) is not None
+    assert find_prediction(lake, folder, IDS[1]) is None
+
+
+def test_predictions_of_titles_come_once_each_wherever_they_are(lake: Lake, folder: Path) -> None:
+    write(folder, [*MADE, prediction(MIDNIGHT, 1)])
+    compact(lake, folder, [DAY], NOON)
+    late = prediction(NOON + HOUR, 1)
+    write(folder, [late, {**prediction(NOON + HOUR, 3), "kind": None}])
+    found = list(predictions_of_titles(lake, folder, {"tt0000001", "tt0000003"}, DAY))
+    ids = [IDS[1], IDS[3], late["prediction_id"], prediction(MIDNIGHT, 1)["prediction_id"]]
+    assert [row["prediction_id"] for row in found] == ids
+    assert list(predictions_of_titles(lake, folder, {"tt0000001"}, NEXT_DAY)) == found[3:]

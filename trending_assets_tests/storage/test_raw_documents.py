@@ -103,6 +103,18 @@ def test_documents_come_back_as_they_were_and_without_those_that_were_erased(
     assert {day for row in kept for day in store.find(row["sha256"])} <= {("tvmaze", _DAY)}
 
 
+def test_where_documents_came_from_is_told_without_what_is_in_them(store: RawStore) -> None:
+    store.write("tvmaze", _DAY, _documents(b"one", b"two", b"three"))
+    found = store.origins("tvmaze", _DAY, [_sha256(b"three"), _sha256(b"one"), _sha256(b"four")])
+    named = {"source": "tvmaze", "fetched_at": _MOMENT}
+    assert found == [
+        {**named, "source_id": place, "url": f"https://api.tvmaze.com/shows/{place}", "sha256": _sha256(payload)}
+        for place, payload in (("0", b"one"), ("2", b"three"))
+    ]
+    with pytest.raises(MissingPartitionError):
+        store.origins("tvmaze", _NEXT, [_sha256(b"one")])
+
+
 def test_documents_of_many_pieces_come_back_in_their_order(store: RawStore) -> None:
     payloads = [str(number).encode() for number in range(501)]
     pieces = [_documents(), _documents(*payloads[:1]), _documents(), _documents(*payloads[1:])]

@@ -1,6 +1,7 @@
 """``genre_bert``: a BERT encoder fine-tuned on genres, run by ONNX Runtime, and one linear layer above it."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,9 +14,11 @@ import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration, sigmoid
 from trending_assets.domain.genres.datasets import label_matrix
+from trending_assets.domain.genres.explanations import Explanation, Term
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
-from trending_assets.domain.text.bert import TextNetwork, unit_vectors
+from trending_assets.domain.genres.tfidf import words_of
+from trending_assets.domain.text.bert import MAX_TOKENS, TextNetwork, unit_vectors
 from trending_assets.domain.text.features import TitleFeatures
 
 # The cheaper comes first, and is what predicts where a model has both.
@@ -36,6 +39,24 @@ def bert_text(title: TitleFeatures) -> str:
         f"on {' '.join(title.platforms)}" if title.platforms else "",
     ]
     return f"{', '.join(filter(None, facts))}. {title.text}"
+
+
+def _without(word: str, text: str) -> str:
+    """A text without a word, wherever it stands."""
+    return re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", "", text, flags=re.IGNORECASE)
+
+
+def _without_facts(title: TitleFeatures) -> dict[Term, TitleFeatures]:
+    """What is known of a title beside text and kind → the title without that."""
+    known = {
+        f"year: {title.year}": title.year and replace(title, year=None),
+        f"countries: {', '.join(title.countries)}": title.countries and replace(title, countries=()),
+        f"running time: {title.runtime_minutes} minutes": title.runtime_minutes
+        and replace(title, runtime_minutes=None),
+        f"certificate: {title.certificate}": title.certificate and replace(title, certificate=None),
+        f"platforms: {', '.join(title.platforms)}": title.platforms and replace(title, platforms=()),
+    }
+    return {Term("fact", name): each for name, each in known.items() if isinstance(each, TitleFeatures)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +157,25 @@ class BertModel:
         """Calibrated probabilities, shape (len(features), k)."""
         if not features:
             return np.empty((0, len(self.genres)))
+        return self.calibration.apply(sigmoid(self._scores(features)))
+
+    def _scores(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         # Row by row: a product of matrices sums in another order than one of a row.
         scores = np.stack([unit @ self.weights + self.intercept for unit in self._units(features)])
-        return self.calibration.apply(sigmoid(scores.astype(np.float64)))
+        return scores.astype(np.float64)
+
+    def explain(self, title: TitleFeatures) -> Explanation:
+        """How much less it says without each word, wherever that stands, and without each fact but the kind.
+
+        Words that say the same cover for one another, so that the parts do not add up.
+        """
+        # A word is a token at least, and no more tokens are read.
+        words = list(dict.fromkeys(words_of(title.text)[:MAX_TOKENS]))
+        without = {Term("word", word): replace(title, text=_without(word, title.text)) for word in words}
+        if self.reads_facts:
+            without |= _without_facts(title)
+        scores = self._scores([title, *(replace(each, embedding=None) for each in without.values())])
+        return Explanation("leave_one_out", tuple(without), scores[0] - scores[1:], scores[0], None, self.calibration)
 
     def _units(self, features: Sequence[TitleFeatures]) -> list[npt.NDArray[np.float32]]:
         """The unit vectors of the titles, in order."""

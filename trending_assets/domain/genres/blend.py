@@ -15,6 +15,7 @@ import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration, fit_calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import TRAIN, label_matrix, rows_of
+from trending_assets.domain.genres.explanations import Explanation
 from trending_assets.domain.genres.metrics import macro_f1, micro_f1
 from trending_assets.domain.genres.models import TEXT_SERVICE, GenreModel, ModelFileError, load_model, model_class
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
@@ -80,6 +81,24 @@ class BlendModel:
     def mixed(self, first: Floats, second: Floats) -> Floats:
         """Calibrated probabilities from those of the members, all of shape (n, k)."""
         return self.calibration.apply(_mixed(first, second, self.share))
+
+    def explain(self, title: TitleFeatures) -> Explanation:
+        """The parts of both members, each times the member's share and the slope of its calibration.
+
+        They add up where those of both members do.
+        """
+        terms, parts, bases = [], [], []
+        for member, share in zip(self.members, (1 - self.share, self.share), strict=True):
+            told = member.explain(title)
+            weights = share * told.calibration.slope
+            terms += [replace(term, member=member.name) for term in told.terms]
+            parts.append(told.contributions * weights)
+            bases.append(None if told.base is None else told.base * weights + share * told.calibration.intercept)
+        first, second = (member.predict_proba([title]) for member in self.members)
+        log_odds = logit(_mixed(first, second, self.share))[0]
+        known = [base for base in bases if base is not None]
+        base = np.sum(known, axis=0) if len(known) == len(bases) else None
+        return Explanation("blend", tuple(terms), np.concatenate(parts), log_odds, base, self.calibration)
 
     def with_calibration(self, calibration: Calibration) -> Self:
         """The same model whose probabilities go through ``calibration``."""

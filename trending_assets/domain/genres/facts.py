@@ -48,6 +48,12 @@ def runtime_step(title: TitleFeatures) -> int | None:
     return None if minutes is None else min(minutes // _MINUTES_A_STEP, _LAST_STEP)
 
 
+def runtime_step_name(step: int) -> str:
+    """A step of the running time in words."""
+    first = step * _MINUTES_A_STEP
+    return f"{first} minutes or more" if step == _LAST_STEP else f"{first} to {first + _MINUTES_A_STEP - 1} minutes"
+
+
 def certificate_flags(title: TitleFeatures) -> npt.NDArray[np.float64]:
     """1 for the title's certificate among :data:`CERTIFICATES`, else 0; shape (11,), all 0 where it is unknown."""
     return np.array([title.certificate == each for each in CERTIFICATES], dtype=np.float64)

@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
-from trending_assets.domain.genres.calibration import Calibration
+from trending_assets.domain.genres.calibration import Calibration, logit
 from trending_assets.domain.genres.datasets import judging_labels
-from trending_assets.domain.genres.lexicon import text_keyword_scores
+from trending_assets.domain.genres.explanations import Explanation, Term
+from trending_assets.domain.genres.lexicon import keyword_genres, keywords_in, text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
+from trending_assets.domain.genres.tfidf import words_of
 from trending_assets.domain.text.features import TitleFeatures
 
 STEPS: tuple[float, ...] = (0.3, 0.6, 1.0, 1.5, 2.0, 3.0)
@@ -87,6 +89,22 @@ class KeywordModel:
         """The table's probabilities, shape (len(features), k)."""
         steps = _steps([title.text for title in features], self.genres)
         return self.table[steps, np.arange(len(self.genres))]
+
+    def explain(self, title: TitleFeatures) -> Explanation:
+        """What the step that a genre's score has reached adds to none, in equal shares of the genre's keywords."""
+        found = sorted(keywords_in(words_of(title.text)))
+        places = {GENRES.index(genre): column for column, genre in enumerate(self.genres)}
+        spoken = np.zeros((len(found), len(self.genres)))
+        for row, keyword in enumerate(found):
+            for place in keyword_genres(keyword):
+                if place in places:
+                    spoken[row, places[place]] = 1.0
+        base, log_odds = logit(self.table[0]), logit(self.predict_proba([title])[0])
+        contributions = spoken / np.maximum(spoken.sum(axis=0), 1) * (log_odds - base)
+        terms = tuple(Term("words" if " " in keyword else "word", keyword) for keyword in found)
+        return Explanation(
+            "keyword_table", terms, contributions, log_odds, base, Calibration.identity(len(self.genres))
+        )
 
     def with_calibration(self, calibration: Calibration) -> Self:
         """The model itself: shares of titles need no calibration."""

@@ -126,16 +126,29 @@ def _keywords_of(word: str) -> tuple[str, ...]:
     return tuple(form for form in forms if form in _GENRES_OF)
 
 
+def keywords_in(words: Sequence[str]) -> set[str]:
+    """The different keywords in a text.
+
+    Args:
+        words: the text's words in lower case and in order.
+    """
+    keywords = {keyword for word in set(words) for keyword in _keywords_of(word)}
+    return keywords | _PAIRS & {f"{first} {second}" for first, second in pairwise(words) if first in _FIRST_OF_PAIR}
+
+
+def keyword_genres(keyword: str) -> list[int]:
+    """The places in the taxonomy of the genres that a keyword speaks for."""
+    return _GENRES_OF[keyword]
+
+
 def keyword_hits(words: Sequence[str]) -> npt.NDArray[np.int64]:
     """Number of different keywords of each genre of the taxonomy in a text, shape (20,).
 
     Args:
         words: the text's words in lower case and in order.
     """
-    keywords = {keyword for word in set(words) for keyword in _keywords_of(word)}
-    keywords |= _PAIRS & {f"{first} {second}" for first, second in pairwise(words) if first in _FIRST_OF_PAIR}
     hits = [0] * len(GENRES)
-    for keyword in keywords:
+    for keyword in keywords_in(words):
         for column in _GENRES_OF[keyword]:
             hits[column] += 1
     return np.array(hits, dtype=np.int64)

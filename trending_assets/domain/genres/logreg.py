@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.catalog.certificates import CERTIFICATES
-from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.catalog.taxonomy import GENRES, KINDS
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, incomplete_rows, judging_labels, some_masked
+from trending_assets.domain.genres.explanations import Explanation, Term, summed
 from trending_assets.domain.genres.facts import (
     RUNTIME_STEPS,
     certificate_flags,
@@ -25,12 +26,13 @@ from trending_assets.domain.genres.facts import (
     country_flags,
     platform_flags,
     runtime_step,
+    runtime_step_name,
 )
 from trending_assets.domain.genres.lexicon import text_keyword_scores
 from trending_assets.domain.genres.majority import prevalence
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
-from trending_assets.domain.genres.tfidf import TfIdf, terms_of, words_of
+from trending_assets.domain.genres.tfidf import TfIdf, terms_of, told_by, words_of
 from trending_assets.domain.text.features import TitleFeatures
 
 _MINIMUM_TEXTS = 2
@@ -64,6 +66,23 @@ def _side_features(title: TitleFeatures, countries: Sequence[str], platforms: Se
     side[_CERTIFICATE:_KEYWORDS] = (*flags, 1.0 - flags.sum())
     side[_KEYWORDS:] = np.log1p(text_keyword_scores(title.text))
     return np.concatenate([side, country_flags(title, countries), platform_flags(title, platforms)])
+
+
+def _side_terms(countries: Sequence[str], platforms: Sequence[str]) -> list[Term]:
+    """What each of the side features says, in their order."""
+    decades = [f"{decade}s" for decade in _DECADES]
+    decades[0], decades[-1] = f"{decades[0]} or before", f"{decades[-1]} or later"
+    steps = [runtime_step_name(step) for step in range(RUNTIME_STEPS)]
+    facts = {
+        "kind": KINDS,
+        "year": [*decades, "unknown"],
+        "running time": [*(f"{step}, {kind}" for kind in KINDS for step in steps), "unknown"],
+        "certificate": [*CERTIFICATES, "unknown"],
+    }
+    said = [Term("fact", f"{name}: {value}") for name, values in facts.items() for value in values]
+    said += [Term("keywords", genre) for genre in GENRES]
+    said += [Term("fact", f"country: {country}") for country in countries]
+    return said + [Term("fact", f"platform: {platform}") for platform in platforms]
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +179,23 @@ class LogisticRegressionModel:
         columns, values = self.tfidf.row(terms_of(words_of(title.text)))
         side = _side_features(title, self.countries, self.platforms)
         return values @ self.weights[columns] + side @ self.weights[-len(side) :] + self.intercept
+
+    def explain(self, title: TitleFeatures) -> Explanation:
+        """Coefficient times value of each term and fact; a character n-gram's is shared by the words that it is in."""
+        words = words_of(title.text)
+        columns, values = self.tfidf.row(terms_of(words))
+        side, seen_in = _side_features(title, self.countries, self.platforms), told_by(words)
+        terms, rows = [], []
+        for column, value in zip(columns.tolist(), values.tolist(), strict=True):
+            for name, share in seen_in[self.tfidf.vocabulary[column]].items():
+                terms.append(Term("words" if " " in name else "word", name))
+                rows.append(self.weights[column].astype(np.float64) * (value * share))
+        known = _side_terms(self.countries, self.platforms)
+        for place in np.flatnonzero(side).tolist():
+            terms.append(known[place])
+            rows.append(self.weights[place - len(side)].astype(np.float64) * side[place])
+        found, contributions = summed(terms, np.array(rows))
+        return Explanation("linear", found, contributions, self._score(title), self.intercept, self.calibration)
 
     def with_calibration(self, calibration: Calibration) -> Self:
         """The same model whose probabilities go through ``calibration``."""

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trending_assets.domain.genres.calibration import Calibration
+from trending_assets.domain.genres.calibration import Calibration, logit
 from trending_assets.domain.genres.datasets import judging_labels
+from trending_assets.domain.genres.explanations import Explanation
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.text.features import TitleFeatures
@@ -81,6 +82,12 @@ class MajorityModel:
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         """The prevalences, once a title."""
         return np.tile(self.probabilities, (len(features), 1))
+
+    def explain(self, title: TitleFeatures) -> Explanation:
+        """Nothing of the title counts."""
+        del title
+        log_odds, genres = logit(self.probabilities), len(self.genres)
+        return Explanation("constant", (), np.empty((0, genres)), log_odds, log_odds, Calibration.identity(genres))
 
     def with_calibration(self, calibration: Calibration) -> Self:
         """The model itself: a prevalence needs no calibration."""

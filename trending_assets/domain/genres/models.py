@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.genres.calibration import Calibration
+from trending_assets.domain.genres.explanations import Explanation
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter
 from trending_assets.domain.text.features import TitleFeatures
 
@@ -90,6 +91,10 @@ class GenreModel(Protocol):
 
     def predict_proba(self, features: Sequence[TitleFeatures]) -> npt.NDArray[np.float64]:
         """Probability of each genre, shape (len(features), k); a row depends on its own features only."""
+        ...
+
+    def explain(self, title: TitleFeatures) -> Explanation:
+        """What its answer for one title is made of."""
         ...
 
     def with_calibration(self, calibration: Calibration) -> Self:

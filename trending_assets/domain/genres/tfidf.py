@@ -35,6 +35,17 @@ def terms_of(words: Sequence[str]) -> list[str]:
     return [*words, *map(" ".join, pairwise(words)), *(gram for word in words for gram in _grams(word))]
 
 
+def told_by(words: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Term → what people see of it → its share: itself, or for a 4-gram the words that it is in, as often as it is."""
+    found: dict[str, dict[str, float]] = {term: {term: 1.0} for term in [*words, *map(" ".join, pairwise(words))]}
+    grams: dict[str, Counter[str]] = {}
+    for word, count in Counter(words).items():
+        for gram in _grams(word):
+            grams.setdefault(gram, Counter())[word] += count
+    shares = {gram: {word: n / owners.total() for word, n in owners.items()} for gram, owners in grams.items()}
+    return found | shares
+
+
 @lru_cache(maxsize=50_000)
 def _grams(word: str) -> tuple[str, ...]:
     whole = f"<{word}>"

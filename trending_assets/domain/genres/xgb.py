@@ -19,6 +19,7 @@ from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
 from trending_assets.domain.genres.datasets import features_of, judging_labels
+from trending_assets.domain.genres.explanations import Explanation, Term, summed
 from trending_assets.domain.genres.facts import (
     certificate_flags,
     common_countries,
@@ -122,6 +123,23 @@ def _design(
         flags = (certificate_flags(title), country_flags(title, countries), platform_flags(title, platforms))
         rows.append(np.concatenate([plain, keywords, *flags, place, tfidf]))
     return np.array(rows, dtype=np.float32)
+
+
+def _terms(title: TitleFeatures, countries: int, platforms: int, axes: int) -> list[Term]:
+    """What each column of the design says of a title; what says nothing by itself has one name together."""
+    known = {
+        "kind": title.kind,
+        "year": title.year,
+        "words in the text": title.word_count,
+        "running time": title.runtime_minutes and f"{title.runtime_minutes} minutes",
+    }
+    facts = [Term("fact", f"{name}: {value or 'unknown'}") for name, value in known.items()]
+    certificate = Term("fact", f"certificate: {title.certificate or 'unknown'}")
+    made_in = Term("fact", f"countries: {', '.join(title.countries) or 'unknown'}")
+    shown_on = Term("fact", f"platforms: {', '.join(title.platforms) or 'unknown'}")
+    facts += [Term("keywords", genre) for genre in GENRES]
+    facts += [certificate] * len(CERTIFICATES) + [made_in] * countries + [shown_on] * platforms
+    return facts + [Term("embedding", "meaning of the text")] * axes + [Term("tfidf", "words of the text")] * SIZE
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +246,25 @@ class XGBoostModel:
         )
         scores = np.asarray(margins, dtype=np.float64).reshape(len(features), len(self.genres)) + self.intercept
         return self.calibration.apply(sigmoid(scores))
+
+    def explain(self, title: TitleFeatures) -> Explanation:
+        """Shapley values of the trees; those of a vector's axes, and of a fact's flags, are added up.
+
+        Raises:
+            MissingEmbeddingError: the title has no embedding.
+        """
+        import xgboost
+
+        design = _design([title], self.countries, self.platforms, self.mean, self.axes, self.reduction)
+        found = self.booster.predict(xgboost.DMatrix(design, nthread=1), pred_contribs=True)
+        parts = np.asarray(found, dtype=np.float64).reshape(len(self.genres), -1).T
+        terms, contributions = summed(
+            _terms(title, len(self.countries), len(self.platforms), len(self.axes)), parts[:-1]
+        )
+        base = parts[-1] + self.intercept
+        margins = np.asarray(self.booster.inplace_predict(design, predict_type="margin"), dtype=np.float64)
+        log_odds = margins.reshape(-1) + self.intercept
+        return Explanation("tree_shap", terms, contributions, log_odds, base, self.calibration)
 
     def with_calibration(self, calibration: Calibration) -> Self:
         """The same model whose probabilities go through ``calibration``."""
