@@ -15,7 +15,7 @@ from serving.browsers import SecurityHeaders, cors_options
 from serving.caching import CatalogValidator, ConditionalGet, GzipWhereAccepted
 from serving.deps import each_once
 from serving.features import OnlineFeatures
-from serving.keys import CurrentKeys, KeyMiddleware, NeedsScope, key_id_of
+from serving.keys import CurrentKeys, KeyMiddleware, NeedsScope
 from serving.limits import BodyLimit
 from serving.observability import Metrics, RequestMiddleware, configure_logging
 from serving.openapi import document
@@ -152,6 +152,5 @@ def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -
         RequestMiddleware,
         metrics=metrics,
         answer_failure=lambda path: problem_response(path, internal_error()),
-        key_id_of=key_id_of,
     )
     app.add_middleware(SecurityHeaders)

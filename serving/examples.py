@@ -44,7 +44,66 @@ def _first_example(model: type[Instance | Prediction | FeedbackRequest]) -> Any:
     return extra["examples"][0]
 
 
-PARAMETERS: dict[str, Any] = {"title_id": "tt0133093"}
+_PARTITION = {
+    "table": "title_text",
+    "day": "2025-06-03",
+    "sha256": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+    "run_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "written_at": "2025-06-27T02:11:09Z",
+    "current": True,
+    "unknown": None,
+}
+_LINEAGE = {
+    "prediction_id": _first_example(Prediction)["prediction_id"],
+    "predicted_at": "2026-05-09T09:12:11.452Z",
+    "request_id": "job-17",
+    "title_id": "tt0133093",
+    "input_sha256": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+    "input_found": True,
+    "model": {
+        **_MODEL,
+        "trained_at": "2025-06-27T00:00:00Z",
+        "code_version": "5",
+        "run_ids": ["7c9e6679-7425-40de-944b-e07fc1f90ae7"],
+        "data_partitions": ["2025-06-03"],
+        "training_set": {**_PARTITION, "table": "genre_training_set", "day": None},
+        "feature_service": "genre_text_v4",
+        "feature_views": {"title_text": "3"},
+        "unknown": None,
+    },
+    "feature_service": "genre_text_v4",
+    "features": [
+        {
+            "view": "title_text",
+            "event_timestamp": "2025-06-03T00:00:00Z",
+            "partition": _PARTITION,
+            "unknown": None,
+        }
+    ],
+    "partitions": [{**_PARTITION, "table": "titles"}],
+    "records": [
+        {
+            "source": "tmdb",
+            "source_id": "movie-603",
+            "arrived_at": "2025-06-03T00:00:00Z",
+            "document": {
+                "sha256": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+                "source": "tmdb",
+                "day": "2025-06-03",
+                "held": True,
+                "url": "https://api.themoviedb.org/3/movie/603",
+                "fetched_at": "2025-06-03T00:00:00Z",
+                "unknown": None,
+            },
+        }
+    ],
+    "unknown": [],
+}
+
+PARAMETERS: dict[str, Any] = {
+    "title_id": "tt0133093",
+    "prediction_id": _first_example(Prediction)["prediction_id"],
+}
 EXAMPLES: dict[str, Any] = {
     "Health": {"status": "alive"},
     "Readiness": {
@@ -111,4 +170,5 @@ EXAMPLES: dict[str, Any] = {
         "prediction_id": _first_example(Prediction)["prediction_id"],
         "received_at": "2026-07-01T12:00:00Z",
     },
+    "PredictionLineage": _LINEAGE,
 }

@@ -15,7 +15,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.observability import Metrics, log
+from serving.observability import Metrics, log, note_key
 from serving.problems import (
     ProblemError,
     key_not_known,
@@ -30,12 +30,6 @@ from trending_assets.storage.api_keys import ApiKey, ApiKeys, KeyFileError, KeyR
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 _KEY_IN_SCOPE = "trending.api_key"
 _LOOK_SECONDS = 1.0
-
-
-def key_id_of(scope: Scope) -> str | None:
-    """The id of the key that a request came with; None where none was asked for, or none was known."""
-    key: ApiKey | None = scope.get(_KEY_IN_SCOPE)
-    return key.key_id if key else None
 
 
 class CurrentKeys:
@@ -157,6 +151,7 @@ class KeyMiddleware:
                 return too_many_requests(await self._wait(self._wrong, "wrong", client))
             return key_not_known()
         scope[_KEY_IN_SCOPE] = key
+        note_key(key.key_id)
         if not await self._limiter.hit(self._rate, "key", key.key_id):
             self._metrics.rate_limited.labels(key.key_id).inc()
             return too_many_requests(await self._wait(self._rate, "key", key.key_id))

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -92,9 +92,23 @@ _facts: ContextVar[dict[str, str] | None] = ContextVar("facts", default=None)
 
 def note_variant(variant: str) -> None:
     """Has the line and the time of the request that is being answered name the variant that predicted."""
+    _note("variant", variant)
+
+
+def note_key(key_id: str) -> None:
+    """Has the line of the request that is being answered, and what it predicts, name the key that it came with."""
+    _note("key_id", key_id)
+
+
+def current_key_id() -> str | None:
+    """The id of the key that the request came with; None where no key is asked for, and outside a request."""
+    return (_facts.get() or {}).get("key_id")
+
+
+def _note(name: str, value: str) -> None:
     facts = _facts.get()
     if facts is not None:
-        facts["variant"] = variant
+        facts[name] = value
 
 
 class Metrics:
@@ -243,7 +257,6 @@ class RequestMiddleware:
         app: ASGIApp,
         metrics: Metrics,
         answer_failure: Callable[[str], ASGIApp],
-        key_id_of: Callable[[Scope], str | None] = lambda _: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Wraps an app.
@@ -252,13 +265,11 @@ class RequestMiddleware:
             app: what answers the requests.
             metrics: where they are counted.
             answer_failure: the 500 response for a path.
-            key_id_of: the id of the key that a request came with.
             clock: seconds that only grow.
         """
         self._app = app
         self._metrics = metrics
         self._answer_failure = answer_failure
-        self._key_id_of = key_id_of
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -287,30 +298,28 @@ class RequestMiddleware:
                 if status == 0:
                     await self._answer_failure(scope["path"])(scope, receive, send_with_id)
             finally:
-                self._record(scope, status, self._clock() - started, facts.get("variant"))
+                self._record(scope, status, self._clock() - started, facts)
                 _facts.reset(token)
 
-    def _record(self, scope: Scope, status: int, seconds: float, variant: str | None) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, facts: Mapping[str, str]) -> None:
         # The route's template, never the path: one time series an id would be one too many.
         route: Any = scope.get("route")
         template = getattr(route, "path", None) or "unmatched"
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(method, template, str(status)).inc()
-        self._metrics.seconds.labels(method, template, variant or "").observe(seconds)
-        _log_request(method, template, status, seconds, key_id=self._key_id_of(scope), variant=variant)
+        self._metrics.seconds.labels(method, template, facts.get("variant", "")).observe(seconds)
+        _log_request(method, template, status, seconds, facts)
 
 
-def _log_request(
-    method: str, route: str, status: int, seconds: float, *, key_id: str | None, variant: str | None
-) -> None:
+def _log_request(method: str, route: str, status: int, seconds: float, facts: Mapping[str, str]) -> None:
     # The one line of every request does not go through structlog and logging, which take longer than to answer it.
     line = {
         **structlog.contextvars.get_contextvars(),
         "method": method,
         "route": route,
         "status": status,
-        "key_id": key_id,
-        "variant": variant,
+        "key_id": facts.get("key_id"),
+        "variant": facts.get("variant"),
         "milliseconds": round(seconds * 1000, 2),
         "event": "request",
         "level": "info",

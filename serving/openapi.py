@@ -75,6 +75,8 @@ def _add_examples(operation: dict[str, Any]) -> None:
     bodies += [response for status, response in operation["responses"].items() if status.startswith("2")]
     for body in bodies:
         content = body.get("content", {}).get("application/json", {})
-        name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        # Of an answer that comes in two shapes the last is the one that comes unless more is asked for.
+        schema = content.get("schema", {})
+        name = schema.get("anyOf", [schema])[-1].get("$ref", "").rpartition("/")[2]
         if name in EXAMPLES:
             content["example"] = EXAMPLES[name]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orjson import Fragment
 
-from serving.observability import Metrics, current_request_id, log
+from serving.observability import Metrics, current_key_id, current_request_id, log
 from serving.predictors import VARIANT, Answer
 from trending_assets.domain.predictions.records import day_of
 from trending_assets.storage.prediction_segments import SegmentedLog, encode_record, predictions_of
@@ -40,6 +40,7 @@ def prediction_line(answer: Answer, source: str, latency_ms: float) -> tuple[str
         "record": "prediction",
         "prediction_id": answer.prediction_id,
         "request_id": current_request_id(),
+        "key_id": current_key_id(),
         "title_id": answer.title_id,
         "input_sha256": outcome.input_sha256,
         "kind": outcome.kind,

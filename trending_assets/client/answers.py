@@ -60,6 +60,7 @@ class TitleSummary(_Answer):
     genres: list[str]
     runtime_minutes: int | None
     certificate: str | None
+    platforms: list[str]
     reviews_total: int
     rating_mean: float | None
     audience_rating: float | None
@@ -137,6 +138,7 @@ class Instance(_Answer):
     countries: list[str] = Field(default_factory=list)
     runtime_minutes: int | None = None
     certificate: str | None = None
+    platforms: list[str] = Field(default_factory=list)
 
 
 class GenreProbability(_Answer):

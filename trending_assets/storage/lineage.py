@@ -40,7 +40,7 @@ TEXT_TABLE = "title_text"
 OF_TITLES = (TEXT_TABLE, "title_embedding", "title_tfidf")
 UPSTREAM = ("titles", "stg_titles", "title_identity")
 _RECORDS, _TRAINING_SET = "stg_titles", "genre_training_set"
-_FACTS = ("text", "kind", "year", "word_count", "countries", "runtime_minutes", "certificate")
+_FACTS = ("text", "kind", "year", "word_count", "countries", "runtime_minutes", "certificate", "platforms")
 
 
 class UnknownPredictionError(LookupError):
@@ -71,14 +71,18 @@ class LineageReader:
         self._partitions = PartitionOrigins(self._lake, WriteJournal(home.writes))
         self._documents, self._raw_in_lake = DocumentOrigins(self._lake, raw), isinstance(raw, LakeRawStore)
 
-    def of_prediction(self, prediction_id: str) -> PredictionLineage:
+    def of_prediction(self, prediction_id: str, key_id: str | None = None) -> PredictionLineage:
         """What a prediction was made from.
+
+        Args:
+            prediction_id: the prediction.
+            key_id: who asks: what another key asked for is as unknown as what nobody did. None may ask for any.
 
         Raises:
             UnknownPredictionError: the log has none of this id.
         """
         row = find_prediction(self._lake, self._segments, prediction_id.lower())
-        if row is None:
+        if row is None or key_id not in (None, row["key_id"]):
             raise UnknownPredictionError(f"the prediction log has no prediction {prediction_id}")
         made_at, unknown = row["predicted_at"], list[str]()
         features = [self._feature(row["title_id"], read, made_at) for read in row["feature_times"]]
@@ -278,5 +282,5 @@ def _read(row: Mapping[str, Any], event_times: set[dt.datetime]) -> bool:
 
 
 def _input_of(row: Mapping[str, Any]) -> str:
-    facts = {name: row[name] for name in _FACTS} | {"countries": tuple(row["countries"])}
+    facts = {name: row[name] for name in _FACTS} | {name: tuple(row[name]) for name in ("countries", "platforms")}
     return input_sha256(TitleFeatures(**facts))

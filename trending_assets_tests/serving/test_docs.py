@@ -49,6 +49,7 @@ def app(world: World, features: FakeFeatures, key: str) -> FastAPI:
 
 @pytest.mark.parametrize(("command", "status"), COMMANDS)
 def test_a_curl_command_gets_what_the_page_says(ready: TestClient, key: str, command: str, status: int) -> None:
+    made = ready.get("/v1/titles/tt0133093/genres", headers={"Authorization": f"Bearer {key}"}).json()
     words = iter(shlex.split(command)[1:])
     method, url, headers, body = "GET", "", {}, None
     for word in words:
@@ -59,15 +60,19 @@ def test_a_curl_command_gets_what_the_page_says(ready: TestClient, key: str, com
             method, body = "POST", next(words)
         else:
             assert word.startswith(f"{_ADDRESS}/"), f"the test knows no {word}"
-            url = word.removeprefix(_ADDRESS)
+            url = word.removeprefix(_ADDRESS).replace("$PREDICTION", made["prediction_id"])
     answer = ready.request(method, url, headers=headers, content=body)
     assert answer.status_code == status, answer.text
 
 
 def test_the_page_calls_every_path_of_the_document(ready: TestClient) -> None:
-    called = " ".join(command for command, _ in COMMANDS).replace("tt0133093", "{title_id}")
+    called = (
+        " ".join(command for command, _ in COMMANDS)
+        .replace("tt0133093", "{title_id}")
+        .replace("$PREDICTION", "{prediction_id}")
+    )
     for path in ready.get("/openapi.json").json()["paths"]:
-        assert re.search(rf"{re.escape(_ADDRESS + path)}['? ]", called + " "), path
+        assert re.search(rf"{re.escape(_ADDRESS + path)}['\"? ]", called + " "), path
 
 
 def test_the_page_names_every_metric(state: ServingState) -> None:

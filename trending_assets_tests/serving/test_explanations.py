@@ -1,12 +1,15 @@
 """``?explain=true`` adds what spoke for a prediction's genres, and changes nothing else of it."""
 
+import datetime as dt
+import json
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from serving.explanations import LARGEST, MAX_EXPLAINED, explained
-from serving.predictors import Answer, Champion
-from serving.schemas import Prediction
+from serving.predictors import Answer, Champion, Outcome
 from serving.state import ServingState
 from trending_assets.domain.genres.calibration import Calibration
 from trending_assets.domain.genres.datasets import label_matrix, rows_of
@@ -15,15 +18,18 @@ from trending_assets.domain.genres.logreg import LogisticRegressionModel
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.models import GenreModel
 from trending_assets.domain.genres.predictor import GenrePredictor
+from trending_assets.domain.ids import uuid7
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.home import Home
 from trending_assets.storage.prediction_segments import read_segments
+from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.domain.genres.corpus import LEARNED, corpus
 from trending_assets_tests.serving.world import EmbeddingModel, FakeEncoder, World
 
 WORDS = "haunted ghost gloom " + " ".join(f"plain{number}" for number in range(30))
 INSTANCE = {"title": "Inn", "plot": WORDS, "kind": "movie", "year": 1990}
 PATH = "/v1/genres/predict"
+DRAMA = {"genre": "drama", "probability": 0.8, "threshold": 0.5, "selected": True}
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +118,13 @@ def test_parts_that_do_not_add_up_leave_no_rest() -> None:
         Calibration.identity(1),
     )
     encoder = FakeEncoder()
-    champion = Champion(None, None, GenrePredictor(Told(told), {"drama": 0.5}), encoder)  # type: ignore[arg-type]
+    trained_at = dt.datetime(2025, 6, 27, tzinfo=dt.UTC)
+    manifest = SimpleNamespace(feature_service="s", trained_at=trained_at)
+    predictor = GenrePredictor(Told(told), {"drama": 0.5})  # type: ignore[arg-type]
+    champion = Champion(ModelRef("m", "20250627-aaaaaaaa"), manifest, predictor, encoder)  # type: ignore[arg-type]
     features = title_features("ghost", "", "movie", None)
-    made = explained(champion, Answer(Prediction.model_validate(MADE), features, {}))
+    outcome = Outcome(json.dumps([DRAMA]).encode(), abstained=False, input_sha256="0" * 64, kind="movie")
+    made = explained(Answer(uuid7(), None, champion, outcome, {}), features)
     (genre,) = made.explanation.genres
     assert (genre.base, genre.rest, genre.log_odds) == (None, None, 1.5)
     # What the model reads and the request did not bring is computed as for the prediction.
@@ -133,15 +143,6 @@ class Told(EmbeddingModel):
 
 
 SHARES = np.array([0.4, 0.6, 0.1, 0.05])
-MADE = {
-    "prediction_id": "019e0c1b-7c3c-7cc3-8a55-2a4a1be3f4d5",
-    "title_id": None,
-    "genres": [{"genre": "drama", "probability": 0.8, "threshold": 0.5, "selected": True}],
-    "abstained": False,
-    "model": {"name": "m", "version": "1", "trained_at": "2025-06-27T00:00:00Z", "variant": "champion"},
-    "features": {"service": "s", "as_of": None, "stale": False, "missing": []},
-    "degraded": False,
-}
 
 
 def test_more_than_a_few_instances_are_refused(explaining: TestClient) -> None:

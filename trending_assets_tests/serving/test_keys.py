@@ -28,6 +28,7 @@ CALLS: list[tuple[Scope, str, str, object]] = [
     ("predict", "GET", "/v1/titles/tt0133093/genres", None),
     ("predict", "POST", "/v1/genres/predict", BODY),
     ("feedback", "POST", "/v1/feedback", FEEDBACK),
+    ("lineage", "GET", "/v1/lineage/{prediction_id}", None),
     ("metrics", "GET", "/metrics", None),
 ]
 
@@ -61,7 +62,10 @@ def bearer(text: str) -> dict[str, str]:
 def test_a_call_needs_its_scope_and_no_other(
     ready: TestClient, key: Callable[..., dict[str, str]], scope: Scope, method: str, path: str, body: object
 ) -> None:
-    assert ready.request(method, path, json=body, headers=key(scope)).status_code in {200, 202}
+    path = path.replace("{prediction_id}", _predicted(ready, key("predict")))
+    # A key that was let in is told nothing of what another asked for.
+    expected = {404} if scope == "lineage" else {200, 202}
+    assert ready.request(method, path, json=body, headers=key(scope)).status_code in expected
     refused = ready.request(method, path, json=body, headers=key(*(other for other in SCOPES if other != scope)))
     assert refused.status_code == 403
     assert refused.json()["type"] == "urn:trending-now:problem:scope-missing"
@@ -70,6 +74,22 @@ def test_a_call_needs_its_scope_and_no_other(
     assert anonymous.status_code == 401
     assert anonymous.headers["content-type"] == "application/problem+json"
     assert anonymous.headers["www-authenticate"] == 'Bearer realm="trending-now"'
+
+
+def _predicted(ready: TestClient, headers: dict[str, str]) -> str:
+    made = ready.get("/v1/titles/tt0133093/genres", headers=headers)
+    return str(made.raise_for_status().json()["prediction_id"])
+
+
+def test_a_key_is_told_of_its_own_predictions_alone(ready: TestClient, key: Callable[..., dict[str, str]]) -> None:
+    mine, other = key("predict", "lineage"), key("predict", "lineage")
+    path = f"/v1/lineage/{_predicted(ready, mine)}"
+    assert ready.get(path, headers=mine).json()["title_id"] == "tt0133093"
+    refused, unknown = ready.get(path, headers=other), ready.get(f"{path[:-4]}0000", headers=other)
+    assert refused.status_code == unknown.status_code == 404
+    assert refused.json()["type"] == unknown.json()["type"]
+    text = ready.post("/v1/genres/predict", json=BODY, headers=mine).json()["predictions"][0]["prediction_id"]
+    assert [ready.get(f"/v1/lineage/{text}", headers=each).status_code for each in (mine, other)] == [200, 404]
 
 
 def test_every_call_of_the_document_is_guarded_or_open(app: FastAPI, ready: TestClient) -> None:

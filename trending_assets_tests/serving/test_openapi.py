@@ -22,6 +22,7 @@ from serving import schemas
 from serving.app import create_app
 from serving.examples import EXAMPLES
 from serving.settings import ServingSettings
+from trending_assets.domain.predictions import lineage
 from trending_assets.storage.api_keys import SCOPES, ApiKeys
 from trending_assets.storage.home import Home
 from trending_assets_tests.serving.world import TITLES, FakeEncoder, FakeFeatures, World
@@ -147,7 +148,8 @@ def test_problems_and_examples_are_declared(app: FastAPI) -> None:
 
 def test_every_call_shows_an_example_that_fits(app: FastAPI) -> None:
     document = app.openapi()
-    models = {name: getattr(schemas, name) for name in document["components"]["schemas"] if hasattr(schemas, name)}
+    names = document["components"]["schemas"]
+    models = {name: getattr(module, name) for module in (schemas, lineage) for name in names if hasattr(module, name)}
     shown = set()
     for path, item in document["paths"].items():
         for operation in item.values():
@@ -156,7 +158,8 @@ def test_every_call_shows_an_example_that_fits(app: FastAPI) -> None:
             for body in (*answers, *([operation["requestBody"]] if "requestBody" in operation else [])):
                 for media_type, content in body["content"].items():
                     if media_type == "application/json":
-                        name = content["schema"]["$ref"].rpartition("/")[2]
+                        schema = content["schema"]
+                        name = schema.get("anyOf", [schema])[-1]["$ref"].rpartition("/")[2]
                         models[name].model_validate_json(json.dumps(content["example"]))
                         assert content["example"].keys() == models[name].model_fields.keys()
                         shown.add(name)

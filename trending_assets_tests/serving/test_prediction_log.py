@@ -43,6 +43,7 @@ def test_a_prediction_by_id_is_kept_with_all_that_made_it(
         "prediction_id": answer["prediction_id"],
         "predicted_at": moment_of(answer["prediction_id"]),
         "request_id": "job-17",
+        "key_id": None,
         "title_id": "tt0133093",
         "input_sha256": input_sha256(features_of_matrix()),
         "kind": "movie",

@@ -70,6 +70,7 @@ def running(tmp_path: Path, world: World) -> Iterator[Running]:
                 "countries": [[]] * len(rows),
                 "runtime_minutes": pd.array([None] * len(rows), dtype="Int64"),
                 "certificate": pd.array([None] * len(rows), dtype="string"),
+                "platforms": [[]] * len(rows),
                 "event_timestamp": ARRIVED,
                 "created": ARRIVED,
             }

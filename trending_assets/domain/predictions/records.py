@@ -30,6 +30,7 @@ PREDICTION = Record(
         Column("prediction_id", pa.string(), "The prediction, UUID version 7."),
         Column("predicted_at", TIMESTAMP, "When it was made, as its id says; its UTC day is its partition."),
         Column("request_id", pa.string(), "The request that it answered.", nullable=True),
+        Column("key_id", pa.string(), "The API key that asked; null where none was needed.", nullable=True),
         Column("title_id", pa.string(), "The title; null where it is for text that a caller sent.", nullable=True),
         Column("input_sha256", pa.string(), "SHA-256 of the text and the facts that the model read."),
         Column("kind", pa.string(), "`movie` or `show`."),
@@ -53,6 +54,7 @@ PREDICTION = Record(
     ),
 )
 
+_DERIVED = ("predicted_at", "key_id")
 _NEVER_NULL = frozenset(column.name for column in PREDICTION.columns if not column.nullable)
 
 PREDICTION_LOG = Record(
@@ -142,7 +144,9 @@ def prediction_row(record: Mapping[str, Any]) -> dict[str, Any]:
         UnreadableRecordError: the record is none.
     """
     try:
-        row = {name: record[name] for name in PREDICTION.schema.names if name != "predicted_at"} | {
+        row = {name: record[name] for name in PREDICTION.schema.names if name not in _DERIVED} | {
+            # Servers that knew no keys noted none.
+            "key_id": record.get("key_id"),
             "predicted_at": moment_of(record["prediction_id"]),
             "as_of": None if record["as_of"] is None else _moment(record["as_of"]),
             "feature_times": [

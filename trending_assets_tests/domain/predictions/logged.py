@@ -25,6 +25,7 @@ def prediction(moment: dt.datetime = NOON, number: int = 0, **changed: Any) -> d
         "record": "prediction",
         "prediction_id": prediction_id(moment, number),
         "request_id": "r",
+        "key_id": None,
         "title_id": f"tt{number:07}",
         "input_sha256": "0" * 64,
         "kind": "movie",

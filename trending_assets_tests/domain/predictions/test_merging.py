@@ -65,6 +65,7 @@ def test_the_columns_are_those_that_readers_rely_on() -> None:
         "prediction_id": ("string", False),
         "predicted_at": ("timestamp[us, tz=UTC]", False),
         "request_id": ("string", True),
+        "key_id": ("string", True),
         "title_id": ("string", True),
         "input_sha256": ("string", False),
         "kind": ("string", False),
