@@ -138,9 +138,7 @@ def _volume(days: Mapping[str, Counts], day: str, source: str) -> QualityFinding
     key = (source, DOCUMENTS)
     # Of the days before its first nothing is known; a day without it since then is one of no documents.
     first = min(each for each, found in days.items() if key in found)
-    counts = {
-        date.fromisoformat(each): found.get(key, _NONE)[0] for each, found in days.items() if first <= each < day
-    }
+    counts = {date.fromisoformat(each): found.get(key, _NONE)[0] for each, found in days.items() if first <= each < day}
     judged = judge(days[day].get(key, _NONE)[0], date.fromisoformat(day), counts)
     if judged.status == "unknown":
         why = f"of {judged.days} days before something is known, which are too few"
