@@ -91,9 +91,9 @@ def retrain_on_new_partitions(
     description="Marks runs failed whose process is gone, which would otherwise stay started for good.",
 )
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Looks for the process of every started run on this machine."""
-    dead = report_dead_runs(context.instance)
-    return dg.SkipReason(f"marked failed: {', '.join(dead)}" if dead else "every started run is alive")
+    """Looks for the process of every run that is under way on this machine."""
+    dead = report_dead_runs(context.instance, time.time())
+    return dg.SkipReason(f"marked failed: {', '.join(dead)}" if dead else "every run that is under way is alive")
 
 
 def _trained_up_to(instance: dg.DagsterInstance) -> int:

@@ -173,7 +173,7 @@ def test_a_run_that_was_killed_is_noticed_and_its_place_is_free_again(
     process.wait()
     (run,) = (run for run in production.get_runs() if run.run_id not in known)
     assert run.status == dg.DagsterRunStatus.STARTED
-    assert report_dead_runs(production) == [run.run_id]
+    assert report_dead_runs(production, time.time()) == [run.run_id]
     found = production.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status == dg.DagsterRunStatus.FAILURE

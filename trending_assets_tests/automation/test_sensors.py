@@ -258,7 +258,7 @@ def test_a_landing_is_not_taken_before_its_run_has_ended(instance: dg.DagsterIns
 def test_the_sensor_of_dead_runs_says_which_it_marked(instance: dg.DagsterInstance) -> None:
     alive = sensors.dead_runs(dg.build_sensor_context(instance=instance))
     assert isinstance(alive, dg.SkipReason)
-    assert alive.skip_message == "every started run is alive"
+    assert alive.skip_message == "every run that is under way is alive"
     # No process has lived for as long as this one is said to.
     tags = process_tags() | {"trending/pid_created": "0.00"}
     run = create_run(instance, _retraining, dg.DagsterRunStatus.STARTED, tags)
