@@ -54,7 +54,8 @@ Written by `python -m benchmarks.drift --weeks {weeks} --planted {planted} --out
 **What is compared.** Every model version keeps a sketch of the titles that it was trained on, in its folder of the
 registry: counts of each column between its quantiles or by its values, the words of its texts, and 2,000 embeddings;
 of what it said, the distribution of each genre's probability on titles that it had not learned from, and how often the
-genre was selected. While it is champion, each day is compared with that. Without a champion the 14 days before stand
+genre was selected. While it is champion, each day is compared with that; of what was predicted on a day, answers about
+titles that it learned from are left out, since it is surer of those. Without a champion the 14 days before stand
 in.
 
 **How far.** Numbers by the Wasserstein distance on ranks (0 to 1, half a standard deviation is 0.14), categories,

@@ -15,7 +15,7 @@ from trending_assets.resources.training import TrainingResource
 from trending_assets.storage.drift_tables import alarms_of
 from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.automation.test_alerts import Place, place  # noqa: F401 - a fixture
-from trending_assets_tests.integration.drifting import CHAMPION, DAYS, DriftingHome
+from trending_assets_tests.integration.drifting import CHAMPION, DAYS, LEARNED, DriftingHome
 
 
 @pytest.fixture
@@ -127,6 +127,8 @@ def test_predictions_of_the_log_drift_where_the_champion_grows_surer(
     # Neither what another version said nor what was said without features is the champion's.
     drifting.log(DAYS[0], ref=ModelRef("genre_logreg", "other"), sure=20.0)
     drifting.log(DAYS[0], sure=20.0, degraded=True)
+    # Of titles that it learned from it is surer, which is no drift.
+    drifting.log(DAYS[0], sure=20.0, title_id=LEARNED)
     checks = _checks(drifting.materialise(instance, DAYS[0], DAYS[1]))
     said = {"probability comedy", "probability horror", "selected comedy", "selected horror"}
     first, second = (drifting.rows("prediction_drift", day) for day in DAYS[:2])
