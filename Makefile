@@ -18,7 +18,7 @@ chaos: setup-dev
 	@$(BIN)/python -m pytest -m chaos -s trending_assets_tests/chaos
 
 # Each prints the project beside its peer; `make bench BENCH=cleaning` runs one. All of them take hours.
-BENCH ?= cleaning event_log identity history archives models trend materialize drift
+BENCH ?= cleaning event_log identity history archives models trend materialize drift sensors
 bench: setup-dev
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -W ignore -m benchmarks.$$name || exit 1; done
 
