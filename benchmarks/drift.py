@@ -73,6 +73,12 @@ on two of the last three days on which it was measured, against one reference. W
 alarm in a week is below 5 % by the sum of all of these ([alarms.py](../trending_assets/domain/drift/alarms.py)). With
 fewer than 30 rows on either side a column is unknown.
 
+**Data quality.** The share of a source's documents that are refused or come twice, and of its titles that lack a fact,
+is compared with the 14 days before by Fisher's exact test, and adjusted by Holm over all measures of all sources of the
+day. A *fault*, of which people are told as of an alarm, is an adjusted p-value of at most {at_once} and a share that
+grew by 0.05 (of what is missing, 0.10): by chance in at most 1.1 % of weeks, whatever the number of sources, which the
+sum counts in.
+
 ## Weeks in which nothing has changed
 
 {weeks} weeks of {days} days with {day} titles each, drawn at random like the {reference} titles of their references, in
