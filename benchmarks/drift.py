@@ -104,7 +104,9 @@ day, of the second and of the week:
 - `feature_drift` and `prediction_drift` have a row for each column: `score` beside `expected` says how far it went, and
   `reference` what it was compared with. The table is one query away:
   `trending sql "select day, \\"column\\", score, expected, p_adjusted from feature_drift where drifted order by day"`.
-- Evidently's page, linked in the metadata of the day, shows both distributions.
+- Evidently's report of the day's features, linked in its metadata, is JSON for every day, and a page where something
+  moved and for a run's newest day; the page shows both distributions. Of predictions and labels counts are kept and no
+  rows, of which Evidently makes no report: the table is all there is.
 - **Numbers or categories alone**: look at what the sources gave first; `data_quality` says what is missing, by source.
 - **Embedding or words, labels too**: the titles are about something else, and a retraining learns from them.
 - **Predictions alone**: the model is asked about other titles than it was judged on; see which genres moved.

@@ -1,5 +1,6 @@
 """A drift that is planted is found, warned of and acted on once; what cannot be known is not made up."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,21 @@ def test_the_same_drift_is_measured_again_as_it_was(drifting: DriftingHome, inst
     path.unlink()
     drifting.materialise(instance, DAYS[0])
     assert path.read_bytes() == before
+
+
+def test_a_page_of_what_a_day_was_before_is_not_left(drifting: DriftingHome, instance: dg.DagsterInstance) -> None:
+    pages = drifting.home.paths.reports / "feature_drift"
+    drifting.land(DAYS[0], years=1.5)
+    drifting.land(DAYS[1])
+    drifting.materialise(instance, DAYS[0], DAYS[1])
+    assert (pages / f"{DAYS[0]}.html").is_file()
+    # The same day with other titles, of which nothing moved or nothing is known.
+    for number in (120, 20):
+        drifting.land(DAYS[0], number=number)
+        drifting.materialise(instance, DAYS[0], DAYS[1])
+        assert not _drifted(drifting, "feature_drift", DAYS[0])
+        assert not (pages / f"{DAYS[0]}.html").exists()
+    assert json.loads((pages / f"{DAYS[0]}.json").read_text())["unknown"].startswith("fewer than 30 titles")
 
 
 def test_a_day_of_few_titles_is_unknown_and_passes(drifting: DriftingHome, instance: dg.DagsterInstance) -> None:
