@@ -25,7 +25,7 @@ fuzz: setup-dev
 	@FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest trending_assets_tests/serving/test_openapi.py
 
 # Each prints the project beside its peer; `make bench BENCH=cleaning` runs one. All of them take hours.
-BENCH ?= cleaning event_log identity history archives models trend materialize drift serving
+BENCH ?= cleaning event_log identity history archives models trend materialize drift sensors serving
 bench: setup-dev
 	@for name in $(BENCH); do echo "== $$name"; $(BIN)/python -W ignore -m benchmarks.$$name || exit 1; done
 

@@ -54,7 +54,8 @@ Written by `python -m benchmarks.drift --weeks {weeks} --planted {planted} --out
 **What is compared.** Every model version keeps a sketch of the titles that it was trained on, in its folder of the
 registry: counts of each column between its quantiles or by its values, the words of its texts, and 2,000 embeddings;
 of what it said, the distribution of each genre's probability on titles that it had not learned from, and how often the
-genre was selected. While it is champion, each day is compared with that. Without a champion the 14 days before stand
+genre was selected. While it is champion, each day is compared with that; of what was predicted on a day, answers about
+titles that it learned from are left out, since it is surer of those. Without a champion the 14 days before stand
 in.
 
 **How far.** Numbers by the Wasserstein distance on ranks (0 to 1, half a standard deviation is 0.14), categories,
@@ -71,6 +72,12 @@ by Holm. A column has *drifted* where the adjusted one is at most {level} and th
 on two of the last three days on which it was measured, against one reference. Where nothing changes, the chance of an
 alarm in a week is below 5 % by the sum of all of these ([alarms.py](../trending_assets/domain/drift/alarms.py)). With
 fewer than 30 rows on either side a column is unknown.
+
+**Data quality.** The share of a source's documents that are refused or come twice, and of its titles that lack a fact,
+is compared with the 14 days before by Fisher's exact test, and adjusted by Holm over all measures of all sources of the
+day. A *fault*, of which people are told as of an alarm, is an adjusted p-value of at most {at_once} and a share that
+grew by 0.05 (of what is missing, 0.10): by chance in at most 1.1 % of weeks, whatever the number of sources, which the
+sum counts in.
 
 ## Weeks in which nothing has changed
 
@@ -97,7 +104,9 @@ day, of the second and of the week:
 - `feature_drift` and `prediction_drift` have a row for each column: `score` beside `expected` says how far it went, and
   `reference` what it was compared with. The table is one query away:
   `trending sql "select day, \\"column\\", score, expected, p_adjusted from feature_drift where drifted order by day"`.
-- Evidently's page, linked in the metadata of the day, shows both distributions.
+- Evidently's report of the day's features, linked in its metadata, is JSON for every day, and a page where something
+  moved and for a run's newest day; the page shows both distributions. Of predictions and labels counts are kept and no
+  rows, of which Evidently makes no report: the table is all there is.
 - **Numbers or categories alone**: look at what the sources gave first; `data_quality` says what is missing, by source.
 - **Embedding or words, labels too**: the titles are about something else, and a retraining learns from them.
 - **Predictions alone**: the model is asked about other titles than it was judged on; see which genres moved.

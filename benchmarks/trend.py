@@ -38,10 +38,15 @@ and for how long they surge, and from which usual pace on:
 
 {simulated}
 
+Three events are no surge: momentum begins above three recent ones and is whole from six on. So a title with three never
+outranks one whose recent rate is higher, such as any with four on the day, where both have been known for four weeks. A
+title first seen today has its three a day for a recent rate, and is outranked by more, or by momentum.
+
 ## Surges in real data
 
 The highest score of a week, of one title each, by kind of event. The data names no film of Rotten Tomatoes, but says
-when it came to theatres: that is when critics write. MovieLens has 600 people over 22 years, few for a day.
+when it came to theatres: that is when critics write. MovieLens has 600 people over 22 years: its highest are of five or
+six events in ten days, and the score says so by half the points.
 
 {real}
 """

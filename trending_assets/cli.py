@@ -118,7 +118,7 @@ def _pipeline(settings: "Settings") -> "Iterator[Pipeline]":
     home = Home(settings.home)
     raw = open_raw_store(Lake(home.lake), settings.raw_store)
     with open_instance(home, settings.dagster_config) as instance:
-        for run_id in report_dead_runs(instance):
+        for run_id in report_dead_runs(instance, time.time()):
             console.print(f"run {run_id} was killed earlier and is now marked failed")
         yield Pipeline(build_defs(), instance, home.folder, raw, _progress)
 

@@ -9,7 +9,10 @@ import socket
 
 import dagster as dg
 import psutil
+from dagster._core.storage.runs import SqliteRunStorage
 
+# A run that was launched names its process within seconds; this and a tick are within the minute that is promised.
+UNNAMED_SECONDS = 50.0
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 PID_TAG, CREATED_TAG, HOST_TAG = "trending/pid", "trending/pid_created", "trending/host"
 
@@ -20,18 +23,30 @@ def process_tags() -> dict[str, str]:
     return {PID_TAG: str(os.getpid()), CREATED_TAG: f"{created:.2f}", HOST_TAG: socket.gethostname()}
 
 
-def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Marks every started run of this machine whose process is gone as failed.
+def report_dead_runs(instance: dg.DagsterInstance, now: float) -> list[str]:
+    """Marks every run of this machine as failed whose process is gone, or that is being started and never named one.
+
+    Args:
+        instance: the instance that keeps the runs.
+        now: the time, in seconds since 1970.
 
     Returns:
         The ids of the runs that were marked.
     """
     dead = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):
+        run = record.dagster_run
+        if not _of_this_machine(instance, run):
+            continue
         process = _process(instance, run)
-        if process is not None and not _alive(*process):
-            instance.report_run_failed(run, message=f"its process {process[0]} is gone: it was killed or crashed")
-            dead.append(run.run_id)
+        if process is None and now - record.update_timestamp.timestamp() > UNNAMED_SECONDS:
+            message = f"no process for it within {UNNAMED_SECONDS:.0f} s: it was killed while it was being started"
+        elif process is not None and not _alive(*process):
+            message = f"its process {process[0]} is gone: it was killed or crashed"
+        else:
+            continue
+        instance.report_run_failed(run, message=message)
+        dead.append(run.run_id)
     _free_places(instance)
     return dead
 
@@ -48,11 +63,16 @@ def _free_places(instance: dg.DagsterInstance) -> None:
                 storage.free_concurrency_slots_for_run(run_id)
 
 
+def _of_this_machine(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the process of a run would be seen here; a database may be shared with other machines, a file is not."""
+    host = run.tags.get(HOST_TAG)
+    return host == socket.gethostname() if host else isinstance(instance.run_storage, SqliteRunStorage)
+
+
 def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, float] | None:
-    """Process id of a run and a time at which that process existed; None where neither is known here."""
+    """Process id of a run and a time at which that process existed; None where it has named none."""
     if PID_TAG in run.tags:
-        here = run.tags.get(HOST_TAG) == socket.gethostname()
-        return (int(run.tags[PID_TAG]), float(run.tags[CREATED_TAG])) if here else None
+        return int(run.tags[PID_TAG]), float(run.tags[CREATED_TAG])
     for record in instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records:
         event = record.event_log_entry.dagster_event
         pid = event.engine_event_data.metadata.get("pid") if event is not None else None

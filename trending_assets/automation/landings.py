@@ -5,6 +5,8 @@ import dagster as dg
 from trending_assets.automation.cursors import Landing
 
 _PAGE = 500
+# Nobody makes more training sets in a row without training on one.
+_RECENT_SETS = 100
 _TITLES = "title_text rows"
 _FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
@@ -65,15 +67,22 @@ def _run_state(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, bool]:
     return run.status in _FINISHED, not failed
 
 
-def newest_storage_id(instance: dg.DagsterInstance, asset: str) -> int:
-    """Storage id of an asset's newest materialisation; 0 where there is none, or where its run did not succeed."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-    if event is None:
-        return 0
-    records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
-    run = instance.get_run_by_id(event.run_id) if event.run_id else None
-    succeeded = run is None or run.status == dg.DagsterRunStatus.SUCCESS
-    return records[0].storage_id if records and succeeded else 0
+def newest_training(instance: dg.DagsterInstance) -> int:
+    """Storage id of the training set of the newest run that succeeded and chose a champion by it; 0 where none did.
+
+    A training set by itself teaches no model anything, and neither does one whose training failed.
+    """
+    sets = dg.AssetRecordsFilter(asset_key=dg.AssetKey("genre_training_set"))
+    for record in instance.fetch_materializations(sets, limit=_RECENT_SETS).records:
+        run = instance.get_run_by_id(record.run_id) if record.run_id else None
+        if run is not None and run.status == dg.DagsterRunStatus.SUCCESS and _chose_a_champion(instance, run.run_id):
+            return record.storage_id
+    return 0
+
+
+def _chose_a_champion(instance: dg.DagsterInstance, run_id: str) -> bool:
+    made = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+    return any(record.asset_key == dg.AssetKey("genre_champion") for record in made)
 
 
 def newest_by_partition(instance: dg.DagsterInstance, asset: str | dg.AssetKey) -> dict[str, int]:

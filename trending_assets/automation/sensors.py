@@ -7,7 +7,7 @@ import dagster as dg
 from trending_assets.automation import jobs
 from trending_assets.automation.cursors import Consumed, nothing_landed, ranges, retraining, take
 from trending_assets.automation.dead_runs import report_dead_runs
-from trending_assets.automation.landings import landings, newest_by_partition, newest_storage_id
+from trending_assets.automation.landings import landings, newest_by_partition, newest_training
 from trending_assets.domain.genres.models import MODEL_NAMES
 from trending_assets.resources.training import TrainingResource
 
@@ -64,8 +64,8 @@ def retrain_on_new_partitions(
         return dg.SkipReason("a retraining is under way; what has landed since waits for the next tick")
     if instance.get_runs(dg.RunsFilter(job_name=jobs.features.name, statuses=ACTIVE), limit=1):
         return dg.SkipReason("features are being computed; their days are waited for")
-    # Without a cursor, what the last training set was made from has been dealt with.
-    begun = context.cursor or str(newest_storage_id(instance, "genre_training_set"))
+    # Without a cursor, what the last training was made from has been dealt with.
+    begun = context.cursor or str(newest_training(instance))
     consumed = Consumed.parse(begun)
     decided = retraining(
         consumed,
@@ -91,9 +91,9 @@ def retrain_on_new_partitions(
     description="Marks runs failed whose process is gone, which would otherwise stay started for good.",
 )
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Looks for the process of every started run on this machine."""
-    dead = report_dead_runs(context.instance)
-    return dg.SkipReason(f"marked failed: {', '.join(dead)}" if dead else "every started run is alive")
+    """Looks for the process of every run that is under way on this machine."""
+    dead = report_dead_runs(context.instance, time.time())
+    return dg.SkipReason(f"marked failed: {', '.join(dead)}" if dead else "every run that is under way is alive")
 
 
 def _trained_up_to(instance: dg.DagsterInstance) -> int:

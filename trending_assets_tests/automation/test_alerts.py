@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 
 from trending_assets.automation import alerts
@@ -78,6 +79,19 @@ def _failed_run(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return retrain.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
+def _succeeded_run(instance: dg.DagsterInstance) -> str:
+    """Id of a run that succeeded."""
+
+    @dg.op
+    def trains() -> None: ...
+
+    @dg.job
+    def retrain() -> None:
+        trains()
+
+    return retrain.execute_in_process(instance=instance).run_id
+
+
 def _told_of_failure(instance: dg.DagsterInstance, urls: str) -> tuple[str, dg.SkipReason | None]:
     """Id of a run that failed, and what the sensor says of it."""
     result = _failed_run(instance)
@@ -100,27 +114,53 @@ def test_a_run_that_failed_is_told_of_without_the_text_of_its_error(place: Place
     ]
 
 
-def test_a_run_that_no_code_location_launched_is_told_of_too(place: Place, instance: dg.DagsterInstance) -> None:
-    def tick(cursor: str | None) -> dg.SensorDefinition | str | None:
-        context = dg.SensorEvaluationContext(
-            instance_ref=None,
-            last_tick_completion_time=None,
-            last_run_key=None,
-            cursor=cursor,
-            log_key=None,
-            repository_name=None,
-            instance=instance,
-            definitions=dg.Definitions(sensors=[alerts.alert_on_failed_runs]),
-            resources={"alerts": AlertsResource(urls=place.url)},
-            sensor_name="alert_on_failed_runs",
-            code_location_origin=RegisteredCodeLocationOrigin("trending_assets"),
-        )
-        return alerts.alert_on_failed_runs.evaluate_tick(context).cursor
+def _tick(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, urls: str, cursor: str | None = None
+) -> SensorExecutionData:
+    """A tick of a sensor of runs, as the daemon makes it."""
+    context = dg.SensorEvaluationContext(
+        instance_ref=None,
+        last_tick_completion_time=None,
+        last_run_key=None,
+        cursor=cursor,
+        log_key=None,
+        repository_name=None,
+        instance=instance,
+        definitions=dg.Definitions(sensors=[sensor]),
+        resources={"alerts": AlertsResource(urls=urls)},
+        sensor_name=sensor.name,
+        code_location_origin=RegisteredCodeLocationOrigin("trending_assets"),
+    )
+    return sensor.evaluate_tick(context)
 
-    cursor = tick(None)
+
+def test_a_run_that_no_code_location_launched_is_told_of_too(place: Place, instance: dg.DagsterInstance) -> None:
+    cursor = _tick(alerts.alert_on_failed_runs, instance, place.url).cursor
     _failed_run(instance)
-    tick(str(cursor))
+    _tick(alerts.alert_on_failed_runs, instance, place.url, cursor)
     assert [each["title"] for each in place.told] == ["Trending Now: retrain failed"]
+
+
+def test_a_run_that_succeeded_is_told_of_once_where_the_sensor_was_started(
+    place: Place, instance: dg.DagsterInstance
+) -> None:
+    sensor = alerts.alert_on_succeeded_runs
+    assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
+    cursor = _tick(sensor, instance, place.url).cursor
+    _failed_run(instance)
+    run_id = _succeeded_run(instance)
+    cursor = _tick(sensor, instance, place.url, cursor).cursor
+    (told,) = place.told
+    assert told["title"] == "Trending Now: retrain succeeded"
+    assert f"Run: {run_id}" in told["message"]
+    _tick(sensor, instance, place.url, cursor)
+    assert len(place.told) == 1
+
+
+def test_without_places_a_tick_says_that_nobody_is_told(instance: dg.DagsterInstance) -> None:
+    cursor = _tick(alerts.alert_on_succeeded_runs, instance, "").cursor
+    _succeeded_run(instance)
+    assert "nobody to tell" in str(_tick(alerts.alert_on_succeeded_runs, instance, "", cursor).skip_message)
 
 
 def test_whoever_was_told_is_not_told_again_because_another_cannot_be(

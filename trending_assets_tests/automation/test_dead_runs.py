@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,24 +51,28 @@ def _status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunSt
     return found.status
 
 
+def _report(instance: dg.DagsterInstance, seconds_later: float = 0) -> list[str]:
+    return report_dead_runs(instance, time.time() + seconds_later)
+
+
 def test_a_run_is_left_alone_while_its_process_lives_and_marked_failed_once_it_is_gone(
     instance: dg.DagsterInstance, process: subprocess.Popen[str]
 ) -> None:
     run = _run(instance, _tags(process))
-    assert report_dead_runs(instance) == []
+    assert _report(instance) == []
     assert _status(instance, run) == _STARTED
     process.kill()
     process.wait()
-    assert report_dead_runs(instance) == [run.run_id]
+    assert _report(instance) == [run.run_id]
     assert _status(instance, run) == dg.DagsterRunStatus.FAILURE
-    assert report_dead_runs(instance) == []
+    assert _report(instance) == []
 
 
 def test_the_failure_says_why(instance: dg.DagsterInstance, process: subprocess.Popen[str]) -> None:
     run = _run(instance, _tags(process))
     process.kill()
     process.wait()
-    report_dead_runs(instance)
+    _report(instance)
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
     messages = [
         record.event_log_entry.dagster_event.message for record in events if record.event_log_entry.dagster_event
@@ -83,7 +88,7 @@ def test_a_process_that_was_killed_and_that_nobody_has_waited_for_is_gone(
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
-    assert report_dead_runs(instance) == [run.run_id]
+    assert _report(instance) == [run.run_id]
 
 
 def test_a_number_that_now_belongs_to_another_process_does_not_keep_a_run_alive(
@@ -91,21 +96,37 @@ def test_a_number_that_now_belongs_to_another_process_does_not_keep_a_run_alive(
 ) -> None:
     earlier = psutil.Process(process.pid).create_time() - 3600
     run = _run(instance, _tags(process) | {CREATED_TAG: f"{earlier:.2f}"})
-    assert report_dead_runs(instance) == [run.run_id]
+    assert _report(instance) == [run.run_id]
 
 
 def test_a_run_of_another_machine_is_left_alone(instance: dg.DagsterInstance, process: subprocess.Popen[str]) -> None:
     run = _run(instance, _tags(process) | {HOST_TAG: "another machine"})
     process.kill()
     process.wait()
-    assert report_dead_runs(instance) == []
+    assert _report(instance) == []
     assert _status(instance, run) == _STARTED
 
 
-def test_a_run_of_which_no_process_is_known_is_left_alone(instance: dg.DagsterInstance) -> None:
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING])
+def test_a_run_that_was_killed_before_it_named_its_process_is_marked_within_a_minute(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    run = _run(instance, {HOST_TAG: process_tags()[HOST_TAG]}, status)
+    assert _report(instance, 40) == []
+    assert _status(instance, run) == status
+    assert _report(instance, 55) == [run.run_id]
+    assert _status(instance, run) == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_that_says_nothing_of_its_machine_is_left_alone_where_others_share_the_storage(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
     run = _run(instance, {})
-    assert report_dead_runs(instance) == []
+    assert _report(instance, 3600) == []
     assert _status(instance, run) == _STARTED
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as in_a_file:
+        run = _run(in_a_file, {})
+        assert _report(in_a_file, 3600) == [run.run_id]
 
 
 @pytest.mark.parametrize(
@@ -117,13 +138,13 @@ def test_only_started_runs_are_looked_at(
     run = _run(instance, _tags(process), status)
     process.kill()
     process.wait()
-    assert report_dead_runs(instance) == []
+    assert _report(instance) == []
     assert _status(instance, run) == status
 
 
 def test_a_run_of_this_process_is_alive(instance: dg.DagsterInstance) -> None:
     _run(instance, process_tags())
-    assert report_dead_runs(instance) == []
+    assert _report(instance) == []
 
 
 _RUN = """
@@ -151,5 +172,5 @@ def test_a_real_run_that_was_killed_is_found_by_what_dagster_itself_logs(tmp_pat
         (run,) = stored.get_runs()
         assert run.status == _STARTED
         assert PID_TAG not in run.tags
-        assert report_dead_runs(stored) == [run.run_id]
+        assert _report(stored) == [run.run_id]
         assert _status(stored, run) == dg.DagsterRunStatus.FAILURE

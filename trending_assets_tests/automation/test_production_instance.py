@@ -1,9 +1,12 @@
 """``infra/dagster/dagster.yaml`` on a real PostgreSQL: runs, pools over processes, and runs that were killed."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -12,12 +15,13 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickStatus
 
 import feature_repo
-from trending_assets.automation.dead_runs import report_dead_runs
+from trending_assets.automation.dead_runs import HOST_TAG, report_dead_runs
 from trending_assets.automation.running import DagsterConfigError, open_instance, prepare_dagster_home
 from trending_assets.doctor import examine
 from trending_assets.resources.pools import DUCKDB
 from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
+from trending_assets_tests.automation import retried_run
 from trending_assets_tests.storage.databases import Server, postgres_server
 
 ROOT = Path(feature_repo.__file__).parent.parent
@@ -76,8 +80,8 @@ def _line(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
-def _eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def _eventually(holds: Callable[[], bool], seconds: float = _PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -133,6 +137,37 @@ def test_it_says_what_is_kept_watched_and_tried_again(production: dg.DagsterInst
     assert concurrency.run_queue_config.max_concurrent_runs == 4
 
 
+@pytest.fixture
+def daemon(production: dg.DagsterInstance, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A daemon with the sensor `dead_runs` and a job that is killed once; yields the environment to launch it in."""
+    home = tmp_path / "home"
+    environ = os.environ | {"DAGSTER_HOME": str(Home(home).dagster), "TRENDING_HOME": str(home)}
+    command = [sys.executable, "-m", "dagster._daemon", "run", "-m", retried_run.__name__]
+    with (tmp_path / "daemon.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
+        yield environ
+        process.send_signal(signal.SIGTERM)
+        process.wait(_PATIENCE_SECONDS)
+
+
+def test_a_run_whose_process_was_killed_is_tried_again_from_where_it_was(
+    production: dg.DagsterInstance, daemon: dict[str, str], tmp_path: Path
+) -> None:
+    name = retried_run.killed_once.name
+    launch = [sys.executable, "-m", "dagster", "job", "launch", "-m", retried_run.__name__, "-j", name]
+    subprocess.run(launch, cwd=ROOT, env=daemon, check=True, capture_output=True)
+
+    def runs(status: dg.DagsterRunStatus) -> Sequence[dg.DagsterRun]:
+        return production.get_runs(dg.RunsFilter(job_name=name, statuses=[status]))
+
+    _eventually(lambda: bool(runs(dg.DagsterRunStatus.SUCCESS)), 3 * _PATIENCE_SECONDS)
+    (killed,), (again,) = runs(dg.DagsterRunStatus.FAILURE), runs(dg.DagsterRunStatus.SUCCESS)
+    assert (again.parent_run_id, again.tags["dagster/retry_number"]) == (killed.run_id, "1")
+    assert {run.tags[HOST_TAG] for run in (killed, again)} == {socket.gethostname()}
+    # What had ended does not run again.
+    assert (tmp_path / "home" / retried_run.STEPS).read_text().split() == ["ends", "is_killed", "is_killed"]
+
+
 def test_of_two_runs_of_a_pool_the_second_waits_for_the_first_and_both_are_seen_whole(
     production: dg.DagsterInstance, started: Callable[[], "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
@@ -173,7 +208,7 @@ def test_a_run_that_was_killed_is_noticed_and_its_place_is_free_again(
     process.wait()
     (run,) = (run for run in production.get_runs() if run.run_id not in known)
     assert run.status == dg.DagsterRunStatus.STARTED
-    assert report_dead_runs(production) == [run.run_id]
+    assert report_dead_runs(production, time.time()) == [run.run_id]
     found = production.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status == dg.DagsterRunStatus.FAILURE

@@ -1,5 +1,7 @@
 """Each tick asks for what landed since the last one, once, and for nothing that failed its checks."""
 
+from typing import Any
+
 import dagster as dg
 import pytest
 
@@ -180,25 +182,52 @@ def test_a_retraining_waits_for_enough_titles_and_for_quiet(instance: dg.Dagster
     assert len(_requests(tick(retrain_new_titles=50))) == 1
 
 
-def test_a_first_tick_takes_what_the_last_training_set_was_made_from_as_done(instance: dg.DagsterInstance) -> None:
+@dg.asset
+def genre_training_set() -> None:
+    """Stands for the training set."""
+
+
+@dg.asset(deps=[genre_training_set], config_schema={"fails": dg.Field(bool, default_value=False)})
+def genre_logreg(context: dg.AssetExecutionContext) -> None:
+    """Stands for a model."""
+    if context.op_execution_context.op_config["fails"]:
+        raise RuntimeError("no labels")
+
+
+@dg.asset(deps=[genre_logreg])
+def genre_champion() -> None:
+    """Stands for the gate."""
+
+
+_GRAPH = [genre_training_set, genre_logreg, genre_champion]
+
+
+def test_a_first_tick_takes_what_the_last_training_was_made_from_as_done(instance: dg.DagsterInstance) -> None:
     land(instance, "online_store", DAYS[0])
-    instance.report_runless_asset_event(dg.AssetMaterialization("genre_training_set"))
-    assert _requests(_tick(sensors.retrain_on_new_partitions, instance)) == []
+    dg.materialize(_GRAPH, instance=instance)
+    # The gate alone, as after a change of its settings, learns of nothing.
     land(instance, "online_store", DAYS[1])
+    dg.materialize(_GRAPH, instance=instance, selection=["genre_champion"])
     (request,) = _requests(_tick(sensors.retrain_on_new_partitions, instance))
     assert request.tags["trending/new_partitions"] == DAYS[1]
 
 
-def test_a_first_tick_after_a_training_that_failed_asks_for_one(instance: dg.DagsterInstance) -> None:
-    @dg.asset
-    def genre_training_set() -> None: ...
-
-    @dg.asset(deps=[genre_training_set])
-    def genre_logreg() -> None:
-        raise RuntimeError("no labels")
-
+@pytest.mark.parametrize(
+    "unlearned", [{"fails": True}, {"selection": ["genre_training_set"]}], ids=["training failed", "no training"]
+)
+def test_a_first_tick_after_a_training_set_that_no_model_learned_from_asks_for_a_training(
+    instance: dg.DagsterInstance, unlearned: dict[str, Any]
+) -> None:
     land(instance, "online_store", DAYS[0])
-    assert not dg.materialize([genre_training_set, genre_logreg], instance=instance, raise_on_error=False).success
+    selection, config = unlearned.get("selection"), {"config": {"fails": "fails" in unlearned}}
+    found = dg.materialize(
+        _GRAPH,
+        instance=instance,
+        selection=selection,
+        run_config={"ops": {"genre_logreg": config}} if selection is None else None,
+        raise_on_error=False,
+    )
+    assert found.success == (selection is not None)
     (request,) = _requests(_tick(sensors.retrain_on_new_partitions, instance))
     assert request.tags["trending/new_partitions"] == DAYS[0]
 
@@ -258,7 +287,7 @@ def test_a_landing_is_not_taken_before_its_run_has_ended(instance: dg.DagsterIns
 def test_the_sensor_of_dead_runs_says_which_it_marked(instance: dg.DagsterInstance) -> None:
     alive = sensors.dead_runs(dg.build_sensor_context(instance=instance))
     assert isinstance(alive, dg.SkipReason)
-    assert alive.skip_message == "every started run is alive"
+    assert alive.skip_message == "every run that is under way is alive"
     # No process has lived for as long as this one is said to.
     tags = process_tags() | {"trending/pid_created": "0.00"}
     run = create_run(instance, _retraining, dg.DagsterRunStatus.STARTED, tags)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ class Tick:
 def tick(folder: Path) -> Tick:
     """Looks for dead runs, as the sensor does every five seconds and every command before it starts."""
     with open_instance(Home(folder)) as instance:
-        dead = report_dead_runs(instance)
+        dead = report_dead_runs(instance, time.time())
         step = _step(instance, dead[-1]) if dead else "outside of a run"
         left = [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))]
     return Tick(step, left)

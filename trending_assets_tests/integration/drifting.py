@@ -19,6 +19,8 @@ from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.domain.drift.titles import titles
 
 CHAMPION = ModelRef("genre_logreg", "20250601-abcdef01")
+# One of the titles that the champion learned from.
+LEARNED = "t0"
 DAYS = [(date(2025, 6, 2) + timedelta(days=number)).isoformat() for number in range(6)]
 KNOWN = ("comedy", "horror")
 _THRESHOLDS = {"comedy": 0.3, "horror": 0.3}
@@ -84,7 +86,7 @@ class DriftingHome:
                 for genre, chance in zip(KNOWN, chances.tolist(), strict=True)
             ]
             said = {"model": version.model, "version": version.version, "degraded": False, "genres": genres}
-            rows.append({**said, **changed})
+            rows.append({"title_id": None, **said, **changed})
         lake = self.home.lake
         earlier = lake.read("prediction_log", day).to_pylist() if lake.exists("prediction_log", day) else []
         lake.write("prediction_log", pa.Table.from_pylist(earlier + rows), day=day)

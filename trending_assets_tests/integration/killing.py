@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -55,7 +56,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 def marked_failed(home: SmallHome) -> list[dg.DagsterRunStatus]:
     """The states of the runs that the search for dead runs finds, after it has marked them."""
     with home.instance() as instance:
-        dead = report_dead_runs(instance)
+        dead = report_dead_runs(instance, time.time())
         runs = [instance.get_run_by_id(run_id) for run_id in dead]
     return [run.status for run in runs if run is not None]
 

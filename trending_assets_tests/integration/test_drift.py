@@ -1,5 +1,6 @@
 """A drift that is planted is found, warned of and acted on once; what cannot be known is not made up."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from trending_assets.resources.training import TrainingResource
 from trending_assets.storage.drift_tables import alarms_of
 from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.automation.test_alerts import Place, place  # noqa: F401 - a fixture
-from trending_assets_tests.integration.drifting import CHAMPION, DAYS, DriftingHome
+from trending_assets_tests.integration.drifting import CHAMPION, DAYS, LEARNED, DriftingHome
 
 
 @pytest.fixture
@@ -94,6 +95,21 @@ def test_the_same_drift_is_measured_again_as_it_was(drifting: DriftingHome, inst
     assert path.read_bytes() == before
 
 
+def test_a_page_of_what_a_day_was_before_is_not_left(drifting: DriftingHome, instance: dg.DagsterInstance) -> None:
+    pages = drifting.home.paths.reports / "feature_drift"
+    drifting.land(DAYS[0], years=1.5)
+    drifting.land(DAYS[1])
+    drifting.materialise(instance, DAYS[0], DAYS[1])
+    assert (pages / f"{DAYS[0]}.html").is_file()
+    # The same day with other titles, of which nothing moved or nothing is known.
+    for number in (120, 20):
+        drifting.land(DAYS[0], number=number)
+        drifting.materialise(instance, DAYS[0], DAYS[1])
+        assert not _drifted(drifting, "feature_drift", DAYS[0])
+        assert not (pages / f"{DAYS[0]}.html").exists()
+    assert json.loads((pages / f"{DAYS[0]}.json").read_text())["unknown"].startswith("fewer than 30 titles")
+
+
 def test_a_day_of_few_titles_is_unknown_and_passes(drifting: DriftingHome, instance: dg.DagsterInstance) -> None:
     drifting.land(DAYS[0], number=20, logged=False, years=5)
     checks = _checks(drifting.materialise(instance, DAYS[0]))
@@ -127,6 +143,8 @@ def test_predictions_of_the_log_drift_where_the_champion_grows_surer(
     # Neither what another version said nor what was said without features is the champion's.
     drifting.log(DAYS[0], ref=ModelRef("genre_logreg", "other"), sure=20.0)
     drifting.log(DAYS[0], sure=20.0, degraded=True)
+    # Of titles that it learned from it is surer, which is no drift.
+    drifting.log(DAYS[0], sure=20.0, title_id=LEARNED)
     checks = _checks(drifting.materialise(instance, DAYS[0], DAYS[1]))
     said = {"probability comedy", "probability horror", "selected comedy", "selected horror"}
     first, second = (drifting.rows("prediction_drift", day) for day in DAYS[:2])

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from trending_assets.assets.monitoring.references import DESCRIPTIONS, SCHEMA, champion_reference, described, table_of
-from trending_assets.assets.monitoring.reports import with_distance, write_reports
+from trending_assets.assets.monitoring.reports import with_distance, write_reports, write_unknown
 from trending_assets.domain.drift.decisions import FEATURES, Finding, feature_columns, unknown
 from trending_assets.domain.drift.decisions import feature_drift as find_feature_drift
 from trending_assets.domain.drift.reference import READ, Reference, stacked
@@ -72,6 +72,8 @@ def feature_drift(context: dg.AssetExecutionContext, home: HomeResource) -> None
         moved = [finding.column for finding in findings if finding.drifted]
         if reference and findings[0].status == "measured":
             _report(features(day), reference, moved, day, reports, page=bool(moved) or day == newest)
+        else:
+            write_unknown(findings[0].why, day, reports)
         return table_of({BASIS: findings}, str(champion[0]) if champion else TRAILING)
 
     def describe(day: str) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _answers(
     lake: Lake, day: str, ref: ModelRef, said: PredictionReference, predictor: Callable[[], GenrePredictor]
 ) -> tuple[str, _Answers]:
     """What a day's answers are, and the answers of a version."""
-    logged = _logged(lake, day, ref)
+    logged = _logged(lake, day, ref, said)
     if max((len(probabilities) for probabilities, _ in logged.values()), default=0) >= MINIMUM_ROWS:
         return _LOGGED, logged
     unseen = _unseen(lake, day, said)
@@ -118,13 +118,19 @@ def _answers(
     return _ASKED, {genre: (probabilities[:, i], selected[:, i]) for i, genre in enumerate(asked.genres)}
 
 
-def _logged(lake: Lake, day: str, ref: ModelRef) -> _Answers:
-    """The distinct answers of a version that were logged on a day, without those that lacked features."""
+def _logged(lake: Lake, day: str, ref: ModelRef, said: PredictionReference) -> _Answers:
+    """The distinct answers of a version that were logged on a day and are fit to be compared.
+
+    Those that lacked features are not, nor those about titles that it learned from, of which it is surer. Text that a
+    caller sent belongs to no title.
+    """
     if not lake.exists(prediction_log.TABLE, day):
         return {}
-    rows = lake.read(prediction_log.TABLE, day, ["model", "version", "degraded", "genres"])
+    rows = lake.read(prediction_log.TABLE, day, ["model", "version", "degraded", "title_id", "genres"])
     own = pc.and_(pc.equal(rows["model"], ref.model), pc.equal(rows["version"], ref.version))
-    genres = rows.filter(pc.and_not(own, pc.fill_null(rows["degraded"], fill_value=False)))["genres"].combine_chunks()
+    whole = rows.filter(pc.and_not(own, pc.fill_null(rows["degraded"], fill_value=False)))
+    unseen = said.unseen(title_id or "" for title_id in whole["title_id"].to_pylist())
+    genres = whole.filter(pa.array(unseen))["genres"].combine_chunks()
     entries = genres.flatten()
     return distinct_answers(
         pc.list_parent_indices(genres).to_numpy(),

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,8 @@ def write_reports(
 ) -> None:
     """Writes ``<day>.json`` and, where it is asked for, ``<day>.html``; its own defaults decide what it calls drift.
 
+    A page that is not asked for is removed: it would be of what the day was before.
+
     Args:
         current: the day's columns.
         reference: those of the reference.
@@ -52,11 +55,25 @@ def write_reports(
     # The preset draws every column twice, which costs more than the measuring; it is for the page alone.
     measured = [column for column in (*numerical, *categorical) if column in moved or column in _ALWAYS]
     measures = [ValueDrift(column=column) for column in measured]
-    content = Report(measures, include_tests=True).run(*data).dict()
-    staging = folder / ".staging"
-    with replacing(folder / f"{day}.json", staging) as path:
-        path.write_text(json.dumps(content, default=str, indent=1), encoding="utf-8")
+    _write_json(Report(measures, include_tests=True).run(*data).dict(), day, folder)
     if page:
         shown = Report([DataDriftPreset()], include_tests=True).run(*data)
-        with replacing(folder / f"{day}.html", staging) as path:
+        with replacing(folder / f"{day}.html", folder / ".staging") as path:
             shown.save_html(str(path))
+
+
+def write_unknown(why: str, day: str, folder: Path) -> None:
+    """Writes ``<day>.json`` of a day of which nothing can be measured, in the form of the others; no page is left.
+
+    Args:
+        why: why it is unknown.
+        day: an ISO date.
+        folder: where reports lie.
+    """
+    _write_json({"metrics": [], "tests": [], "unknown": why}, day, folder)
+
+
+def _write_json(content: Mapping[str, Any], day: str, folder: Path) -> None:
+    (folder / f"{day}.html").unlink(missing_ok=True)
+    with replacing(folder / f"{day}.json", folder / ".staging") as path:
+        path.write_text(json.dumps(content, default=str, indent=1), encoding="utf-8")

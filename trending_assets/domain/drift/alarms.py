@@ -3,8 +3,9 @@
 A column is in alarm on a day that is unmistakable (adjusted p-value at most 0.0015), or that is the second of the last
 three days on which it was measured and had drifted (at most 0.05 each). Where nothing changes, a week of seven days has
 an alarm in any of three families of columns with a chance of at most 3 · 7 · 0.0015 = 3.2 %, and for the pairs of days
-some 14 · 0.05² · (1/13 + 1/40 + 1/20) = 0.5 % more, the denominators being the numbers of columns: the sum is below
-5 %. The least effect that counts as drift makes it rarer still.
+some 14 · 0.05² · (1/13 + 1/40 + 1/20) = 0.5 % more, the denominators being the numbers of columns. Faults of data
+quality, all measures of all sources being one family, add 7 · 0.0015 = 1.1 %: the sum is below 5 %. The least effect
+that counts as drift makes it rarer still.
 """
 
 from collections.abc import Mapping, Sequence

@@ -53,14 +53,3 @@ def rank_wasserstein(reference: Counts, current: Counts) -> Floats:
     below = np.cumsum(reference, axis=-1)[..., :-1] / reference.sum(axis=-1, keepdims=True)
     below_now = np.cumsum(current, axis=-1)[..., :-1] / current.sum(axis=-1, keepdims=True)
     return np.asarray((widths * np.abs(below - below_now)).sum(axis=-1))
-
-
-def share_increase(reference: Counts, current: Counts) -> Floats:
-    """By how much the share of the first of two cells grew; negative where it fell.
-
-    Args:
-        reference: shape (…, 2).
-        current: the same shape, or one that broadcasts to it.
-    """
-    before = reference[..., 0] / reference.sum(axis=-1)
-    return np.asarray(current[..., 0] / current.sum(axis=-1) - before)

@@ -7,7 +7,6 @@ matter of the source. Training sets hold only what could be used.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.volume import judge
 from trending_assets.domain.drift.alarms import AT_ONCE
-from trending_assets.domain.drift.distances import share_increase
-from trending_assets.domain.drift.significance import holm, permutation_test, seeded
+from trending_assets.domain.drift.significance import holm, share_p_value
 from trending_assets.domain.drift.windows import MINIMUM_ROWS, REFERENCE_DAYS, comparable, reference_days
 
 QUARANTINED, DUPLICATE, DOCUMENTS = "quarantined", "duplicate", "documents"
@@ -105,9 +103,8 @@ def quality(days: Mapping[str, Counts], day: str) -> list[QualityFinding]:
         _volume(days, day, source) if measure == DOCUMENTS else _share(days, day, window, (source, measure))
         for source, measure in sorted(measured)
     ]
-    # By source, as columns are by family: among the measures of all sources no number of draws were enough.
-    by_source = groupby(found, key=lambda finding: finding.source)
-    return [finding for _, measures in by_source for finding in _adjusted(list(measures))]
+    # All sources of a day are told of by one alert, and are one family.
+    return _adjusted(found)
 
 
 def _adjusted(found: Sequence[QualityFinding]) -> list[QualityFinding]:
@@ -122,10 +119,8 @@ def _share(days: Mapping[str, Counts], day: str, window: Sequence[str], key: tup
     if not comparable(rows, reference_rows):
         why = f"fewer than {MINIMUM_ROWS} rows on the day or on the {REFERENCE_DAYS} days before"
         return QualityFinding(*key, UNKNOWN, rows, reference_rows, why)
-    before_cells, cells = np.array([reference, reference_rows - reference]), np.array([having, rows - having])
-    tested = permutation_test(before_cells, cells, share_increase, seeded(day, *key))
-    shares = having / rows, reference / reference_rows
-    return QualityFinding(*key, USUAL, rows, reference_rows, "", *shares, p_value=tested.p_value)
+    p_value = share_p_value(having, rows, reference, reference_rows)
+    return QualityFinding(*key, USUAL, rows, reference_rows, "", having / rows, reference / reference_rows, p_value)
 
 
 def _decided(finding: QualityFinding, p_adjusted: float) -> QualityFinding:

@@ -6,6 +6,7 @@ measured again: a permutation test, calibrated to the size of the day. Of counts
 multivariate hypergeometric distribution, which needs no row.
 """
 
+import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,6 +65,24 @@ def permutation_test(
         if reached >= _SETTLED:
             break
     return Significance(score, total / drawn, (reached + 1) / (drawn + 1))
+
+
+def share_p_value(having: int, rows: int, reference: int, reference_rows: int) -> float:
+    """How often chance alone gives so many of the day's rows, or more, a trait; above 0.
+
+    R. A. Fisher's exact test on one side: the share of all draws of the day's rows from day and reference together. No
+    number of draws limits how small it may be, so that it may be adjusted for any number of sources.
+
+    Args:
+        having: rows of the day that have the trait.
+        rows: rows of the day.
+        reference: rows of the reference that have it.
+        reference_rows: rows of the reference.
+    """
+    from scipy.stats import hypergeom
+
+    found = hypergeom.sf(having - 1, rows + reference_rows, having + reference, rows)
+    return max(float(found), sys.float_info.min)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -9,13 +9,16 @@ For a day and the daily counts y of one kind of signal, with k days before it an
 - lift ``L = ln(r + 0.5 / n_r) - ln(b' + 0.5 / N)``, a log ratio of two Poisson rates, each with half an event added;
 - its standard error ``SE = sqrt(1 / (n_r r + 0.5) + 1 / (N b' + 0.5) + psi)``, with ``psi`` what busy titles vary more
   than Poisson counts would;
-- momentum ``M = clip((L - 1.28 SE) / ln 4, 0, 1)``: 1 where the title goes, with a confidence of 90 %, at four times
-  its usual pace or more, 0 where it may be at its usual pace. It is 0 too where ``n_r r`` is less than one event: the
-  half event added would make a surge of silence after a long silence;
+- momentum ``M = w clip((L - 1.28 SE) / ln 4, 0, 1)``: 1 where the title goes, with a confidence of 90 %, at four times
+  its usual pace or more, 0 where it may be at its usual pace. ``w = clip((n_r r - 3) / 3, 0, 1)`` lets it begin above
+  three recent events and be whole from six on: after a long silence three are many times the usual pace, and no surge;
 - volume ``V = ln(1 + r) / ln(1 + r_max)``, with the highest rate of the day.
 
-The score is ``65 M + 35 V``. A cohort of which nothing is known from before the last week has the median of all titles;
-where that is known of no title, as in the first week of a source, nothing can be said of anyone's pace, and M is 0.
+The score is ``65 M + 35 V``. Three events have volume alone, so that a title with no more of them outranks none whose
+recent rate is higher: none with four on the day itself, where both have been known for four weeks.
+
+A cohort of which nothing is known from before the last week has the median of all titles; where that is known of no
+title, as in the first week of a source, nothing can be said of anyone's pace, and M is 0.
 """
 
 import math
@@ -33,8 +36,7 @@ MOMENTUM_POINTS, VOLUME_POINTS = 65.0, 35.0
 
 _BASELINE_HALF_LIFE, _LEFT_OUT = 28.0, 7
 _COHORT_DAYS = 7.0
-# One event, but for rounding.
-_LEAST_EVENTS = 1 - 1e-9
+_FEW_EVENTS, _ENOUGH_EVENTS = 3.0, 6.0
 # One-sided, 90 %.
 _CONFIDENCE = 1.28
 _FULL_MOMENTUM = math.log(4)
@@ -126,8 +128,9 @@ def trend(
     lift = _lift(recent, shrunk)
     error = np.sqrt(_poisson_variance(recent, shrunk) + of.dispersion)
     sure = lift - _CONFIDENCE * error
-    moving = (recent.events > _LEAST_EVENTS) & (sure > 0)
-    momentum = MOMENTUM_POINTS * np.where(moving, np.clip(sure / _FULL_MOMENTUM, 0.0, 1.0), 0.0)
+    # Where nothing is usual yet the lift is no number, and not above 0.
+    faster = np.where(sure > 0, np.clip(sure / _FULL_MOMENTUM, 0.0, 1.0), 0.0)
+    momentum = MOMENTUM_POINTS * (_enough(recent.events) * faster)
     largest = np.log1p(of.largest_rate)
     volume = VOLUME_POINTS * np.clip(np.log1p(recent.rate) / largest, 0.0, 1.0) if largest else np.zeros(len(counts))
     return Trend(momentum + volume, momentum, volume, recent.rate, shrunk.rate, lift, error, np.exp(sure))
@@ -172,6 +175,12 @@ class _Rates:
     @property
     def events(self) -> Floats:
         return self.days * self.rate
+
+
+def _enough(events: Floats) -> Floats:
+    """``w``: how much of a lift so many events may speak for."""
+    share: Floats = np.clip((events - _FEW_EVENTS) / (_ENOUGH_EVENTS - _FEW_EVENTS), 0.0, 1.0)
+    return share
 
 
 def _lift(recent: _Rates, usual: _Rates) -> Floats:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from trending_assets.domain.drift.distances import psi, rank_wasserstein, share_increase
-from trending_assets.domain.drift.significance import holm, permutation_test, seeded
+from trending_assets.domain.drift.distances import psi, rank_wasserstein
+from trending_assets.domain.drift.significance import holm, permutation_test, seeded, share_p_value
 from trending_assets.domain.drift.sketches import CategoricalSketch, NumericSketch
 
 _COUNTS = st.lists(st.integers(0, 500), min_size=2, max_size=12)
@@ -51,9 +51,12 @@ def test_half_a_standard_deviation_is_a_seventh_of_the_ranks() -> None:
     )
 
 
-def test_a_share_that_falls_is_no_increase() -> None:
-    assert share_increase(np.array([10, 90]), np.array([5, 5])) == pytest.approx(0.4)
-    assert share_increase(np.array([50, 50]), np.array([1, 9])) < 0
+def test_a_share_is_judged_by_fishers_exact_test() -> None:
+    # The lady tasting tea, from Fisher's The Design of Experiments: 1 of 70 ways, and 17.
+    assert share_p_value(4, 4, 0, 4) == pytest.approx(1 / 70)
+    assert share_p_value(3, 4, 1, 4) == pytest.approx(17 / 70)
+    assert share_p_value(0, 4, 4, 4) == 1
+    assert 0 < share_p_value(100_000, 100_000, 0, 100_000) < 1e-300
 
 
 @settings(deadline=None)

@@ -70,6 +70,24 @@ def test_a_fault_is_found_however_many_sources_there_are() -> None:
     assert [each.source for each in found if each.verdict == "fault"] == ["tmdb"]
 
 
+def test_among_many_sources_that_have_not_changed_hardly_a_week_has_a_fault() -> None:
+    random = np.random.default_rng(3)
+    keys = [(f"source {n}", f"{name} missing") for n in range(20) for name in NULLABLE]
+    shares = random.uniform(0.1, 0.9, len(keys))
+    weeks = 60
+
+    def found(rows: int) -> dict[tuple[str, str], tuple[int, int]]:
+        return {key: (int(having), rows) for key, having in zip(keys, random.binomial(rows, shares), strict=True)}
+
+    def at_fault() -> bool:
+        # Of few rows, so that what chance does is more than the least increase.
+        findings = quality({_BEFORE[0]: found(300), _DAY: found(40)}, _DAY)
+        return any(each.verdict == "fault" for each in findings)
+
+    # At the level of a day for each of the sources by itself, it would be up to 19 % of weeks.
+    assert sum(any(at_fault() for _ in range(7)) for _ in range(weeks)) <= 0.05 * weeks
+
+
 def test_fewer_documents_than_ever_are_unusual() -> None:
     assert _verdict(3, 3, before=(100, 100), measure="documents").verdict == "unusual"
     assert _verdict(100, 100, before=(100, 100), measure="documents").verdict == "usual"

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.trend import RANKINGS, precision
@@ -103,18 +103,57 @@ def test_with_its_cohorts_fixed_a_title_has_its_score_to_the_last_bit_whoever_el
     )
 
 
-@pytest.mark.parametrize("window", _WINDOWS)
-@pytest.mark.parametrize("usual", [5.0, 20.0, 100.0])
-def test_three_events_never_outrank_a_surge(usual: float, window: Window) -> None:
-    rng = np.random.default_rng(5)
-    counts, known, cohorts = _crowd(7, 200)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(_WINDOWS),
+    st.floats(0.05, 200),
+    st.floats(2, 20),
+    st.integers(1, 7),
+    st.lists(st.integers(0, 20), min_size=3, max_size=3),
+    st.tuples(st.integers(28, 400), st.integers(28, 400)),
+)
+@example(7, "day", 5.0, 4.0, 1, [0, 0, 0], (180, 180))
+@example(7, "day", 100.0, 3.0, 1, [0, 0, 0], (180, 180))
+@example(7, "week", 2.0, 4.0, 1, [0, 0, 0], (180, 180))
+@settings(deadline=None)
+def test_three_events_never_outrank_a_surge_that_brings_four_on_the_day(
+    seed: int,
+    window: Window,
+    usual: float,
+    times: float,
+    duration: int,
+    three_days: list[int],
+    known_days: tuple[int, int],
+) -> None:
+    rng = np.random.default_rng(seed)
+    counts, known, cohorts = _crowd(seed, 200)
     surge = rng.poisson(usual, HISTORY_DAYS).astype(float)
-    surge[-7:] = 6 * usual
-    three = _counts((0, 3))[0]
-    spread = _counts((0, 1), (1, 1), (2, 1))[0]
-    counts = np.vstack([counts, surge, three, spread])
-    found = trend(counts, np.append(known, [180, 180, 180]), [*cohorts, *[_COHORT] * 3], window)
-    assert found.score[-3] > max(found.score[-2:])
+    surge[-duration:] = rng.poisson(usual * times, duration)
+    surge[-1] = max(surge[-1], 4)
+    three = np.zeros(HISTORY_DAYS)
+    np.add.at(three, [HISTORY_DAYS - 1 - before for before in three_days], 1)
+    counts = np.vstack([counts, surge, three])
+    # Nothing is usual in the cohort of the three, so that they are as many times the usual pace as can be.
+    found = trend(counts, np.append(known, known_days), [*cohorts, _COHORT, "silent"], window)
+    assert found.score[-2] > found.score[-1]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(_WINDOWS), st.integers(1, 400))
+@settings(deadline=None)
+def test_three_events_outrank_no_title_that_is_talked_of_more(seed: int, window: Window, known_days: int) -> None:
+    counts, known, cohorts = _crowd(seed, 200)
+    counts = np.vstack([counts, _counts((0, 3))])
+    found = trend(counts, np.append(known, known_days), [*cohorts, "silent"], window)
+    assert found.momentum_points[-1] == pytest.approx(0)
+    assert (found.score[found.recent_rate > found.recent_rate[-1]] > found.score[-1]).all()
+
+
+@pytest.mark.parametrize(("events", "share"), [(3, 0.0), (4, 1 / 3), (5, 2 / 3), (6, 1.0), (60, 1.0)])
+def test_momentum_begins_above_three_events_and_is_whole_from_six_on(events: int, share: float) -> None:
+    of = Cohorts({_COHORT: 0.0}, 0.0, 100.0)
+    after_silence = trend(_counts((0, events)), np.array([180]), [_COHORT], "day", of)
+    assert after_silence.pace[0] > 4
+    assert after_silence.momentum_points[0] == pytest.approx(65 * share)
 
 
 def test_what_lies_before_a_title_was_known_is_no_zero() -> None:
