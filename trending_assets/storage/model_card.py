@@ -11,6 +11,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import TRAIN, rows_of
+from trending_assets.domain.genres.metrics import GAP_ROWS, widest_gap
 from trending_assets.storage.registry import Manifest
 
 _KINDS: Mapping[str, str] = {
@@ -40,8 +41,6 @@ _LIMITS = (
     "that comedy, drama and romance are confused most. A text that is not in English meets an encoder and words "
     "that were learned from English."
 )
-# A slice with fewer titles says little.
-_LEAST_ROWS = 30
 _COMPARED = {
     "country": "countries",
     "language": "languages",
@@ -52,7 +51,7 @@ _COMPARED = {
 _MOST_LISTED = 8
 _INTERVALS = ("macro_f1", "micro_f1")
 _PLAIN_METRICS = ("samples_f1", "ece", "excess_ece", "brier", "abstention_rate")
-_GENRE_METRICS = ("precision", "recall", "f1", "average_precision", "ece", "support")
+_GENRE_METRICS = ("precision", "recall", "f1", "average_precision", "ece", "excess_ece", "support")
 
 
 def model_card(
@@ -145,21 +144,19 @@ def _slices(manifest: Manifest) -> list[str]:
         found = {
             name.partition("=")[2]: metrics
             for name, metrics in manifest.slices.items()
-            if name.startswith(f"{prefix}=") and metrics.get("rows", 0) >= _LEAST_ROWS and "micro_f1" in metrics
+            if name.startswith(f"{prefix}=") and metrics.get("rows", 0) >= GAP_ROWS and "micro_f1" in metrics
         }
         rows += [
             (f"{prefix} {value}", *(_number(metrics.get(m)) for m in ("rows", "macro_f1", "micro_f1")))
             for value, metrics in found.items()
         ]
-        if len(found) > 1:
-            best, worst = (pick(found, key=lambda value: found[value]["micro_f1"]) for pick in (max, min))
-            gap = found[best]["micro_f1"] - found[worst]["micro_f1"]
-            gaps.append(f"- {plural}: {gap:.3f} of micro-F1 between {best} and {worst}")
+        if gap := widest_gap(manifest.slices, prefix):
+            gaps.append(f"- {plural}: {gap.width:.3f} of micro-F1 between {gap.best} and {gap.worst}")
     if not rows:
-        return ["## For whom", f"No slice of the test titles holds {_LEAST_ROWS} titles: how it differs is unknown."]
+        return ["## For whom", f"No slice of the test titles holds {GAP_ROWS} titles: how it differs is unknown."]
     return [
         "## For whom",
-        f"Slices of at least {_LEAST_ROWS} test titles. The widest gaps:",
+        f"Slices of at least {GAP_ROWS} test titles. The widest gaps:",
         "\n".join(gaps) or "- unknown: no two slices of a kind are large enough",
         _table(("slice", "titles", "macro-F1", "micro-F1"), rows),
     ]
@@ -175,9 +172,9 @@ def _limits(manifest: Manifest, training_set: pd.DataFrame | None) -> list[str]:
             "kinds": _shares(rows["kind"]),
         }
         said.append("Who is in the train titles, the rest being hardly represented:\n\n" + _listed(told))
-    rare = [genre for genre in manifest.genres if (manifest.per_genre.get(genre, {}).get("support") or 0) < _LEAST_ROWS]
+    rare = [genre for genre in manifest.genres if (manifest.per_genre.get(genre, {}).get("support") or 0) < GAP_ROWS]
     if rare:
-        said.append(f"Measured on fewer than {_LEAST_ROWS} test titles, and so hardly: {', '.join(rare)}.")
+        said.append(f"Measured on fewer than {GAP_ROWS} test titles, and so hardly: {', '.join(rare)}.")
     return ["## Limits and ethics", *said]
 
 

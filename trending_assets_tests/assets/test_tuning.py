@@ -34,16 +34,23 @@ def _land(home: HomeResource, rows: int) -> None:
     home.lake.write(TRAINING_SET, pa.Table.from_pandas(corpus(rows), preserve_index=False))
 
 
-def _search(home: HomeResource, trials: int, model: str = _MODEL, tracked: Mode = "off") -> dict[str, Any]:
+def _search(
+    home: HomeResource,
+    trials: int,
+    model: str = _MODEL,
+    tracked: Mode = "off",
+    minutes: float = 5.0,
+    passes: float | None = None,
+) -> dict[str, Any]:
     """Searches, and returns the run's metadata."""
     done = dg.materialize(
         [genre_trials],
         resources={
             "home": home,
-            "training": TrainingResource(retrained=[], bert_minutes=0.0, bert_new_rows=0),
+            "training": TrainingResource(retrained=[], bert_minutes=0.0, bert_new_rows=0, bert_passes=passes),
             "tracking": TrackingResource(folder=home.folder, mode=tracked),
         },
-        run_config={"ops": {TRIALS: {"config": {"model": model, "trials": trials, "minutes": 5.0}}}},
+        run_config={"ops": {TRIALS: {"config": {"model": model, "trials": trials, "minutes": minutes}}}},
     )
     (event,) = done.get_asset_materialization_events()
     return {name: entry.value for name, entry in event.materialization.metadata.items()}
@@ -119,6 +126,60 @@ def test_what_a_lost_study_found_best_stays(home: HomeResource) -> None:
     _search(home, 1, "genre_xgboost")
     assert [row for row in _rows(home) if row["model"] == _MODEL] == rows
     assert chosen_parameters(home.lake, _MODEL) == best
+
+
+def _better_ones_before(home: HomeResource, study: str, model: str, step: int, times: int) -> None:
+    """Complete trials of a study that nothing can come near to."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{home.paths.tuning / 'optuna.db'}")
+    known = optuna.load_study(study_name=study, storage=storage)
+    space = model_class(model).search_space
+    for _ in range(times):
+        known.add_trial(
+            optuna.trial.create_trial(
+                params={name: parameter.default for name, parameter in space.items()},
+                distributions={
+                    name: optuna.distributions.IntDistribution(int(p.low), int(p.high), log=p.log)
+                    if p.whole
+                    else optuna.distributions.FloatDistribution(p.low, p.high, log=p.log)
+                    for name, p in space.items()
+                },
+                value=2.0,
+                intermediate_values={step: 2.0},
+            )
+        )
+
+
+@pytest.mark.parametrize(("before", "state"), [(4, "complete"), (5, "pruned")])
+def test_a_trial_that_is_worse_than_the_median_after_a_fold_is_given_up(
+    before: int, state: str, home: HomeResource
+) -> None:
+    study = _search(home, 0)["study"]
+    _better_ones_before(home, study, _MODEL, 0, before)
+    _search(home, before + 1)
+    # It was the first to be asked for.
+    row = _rows(home)[0]
+    assert (row["state"], row["score"] is None) == (state, state == "pruned")
+
+
+@pytest.mark.parametrize(("step", "state"), [(1, "pruned"), (9, "complete")])
+def test_a_trial_of_bert_is_given_up_after_a_pass(step: int, state: str, home: HomeResource) -> None:
+    study = _search(home, 0, "genre_bert", passes=2.0)["study"]
+    _better_ones_before(home, study, "genre_bert", step, 5)
+    _search(home, 6, "genre_bert", tracked="offline", passes=2.0)
+    # It was the first to be asked for.
+    row = _rows(home)[0]
+    assert (row["state"], row["score"] is None) == (state, state == "pruned")
+    told = values(read_records(Path(home.folder)), "summary", "update")
+    assert told["given_up"] == (state == "pruned")
+    # Its only fold was not finished, so that it has no score.
+    assert ("macro_f1" in told) == (state == "complete")
+
+
+def test_no_trial_begins_after_the_minutes_are_over(home: HomeResource) -> None:
+    _search(home, 3, minutes=1e-9)
+    assert len(_rows(home)) < 3
+    _search(home, 3)
+    assert len(_rows(home)) == 3
 
 
 def test_a_model_without_parameters_is_refused(home: HomeResource) -> None:

@@ -1,6 +1,6 @@
-"""Plots written for these tests, as plain as they can be, and what speaks for a genre."""
+"""Plots written for these tests, plain and less plain, and what speaks for a genre."""
 
-# Plain plots, each with the genres of which one has to be among the three most probable.
+# Plain plots, each with the genres of which the most probable has to be one.
 PLAIN: list[tuple[str, tuple[str, ...]]] = [
     ("A ghost haunts an old mansion and kills the guests one night after another.", ("horror",)),
     ("Zombies rise from the graveyard and attack a group of teenagers in a cabin.", ("horror",)),
@@ -89,6 +89,83 @@ PLAIN: list[tuple[str, tuple[str, ...]]] = [
     ("A poor widow in the countryside struggles to keep her children after the harvest fails.", ("drama",)),
     ("The queen must choose between her lover and her throne while rebels march on the palace.", ("drama", "history")),
     ("The life of a president, from the log cabin to the end of slavery.", ("drama", "history")),
+]
+# Less plain: no name of a genre occurs, and few words speak for one. Each with the genre that fits it best.
+HARD: list[tuple[str, str]] = [
+    ("The babysitter hears breathing on the line, and the call is coming from upstairs.", "horror"),
+    ("At night the scarecrow stands a little closer to the farmhouse than the day before.", "horror"),
+    ("Nobody believes the boy who says that his dead grandmother sits at the foot of his bed.", "horror"),
+    ("The lift stops at a floor that the building does not have, and what gets in has no face.", "horror"),
+    ("The settlers on Titan find their own bodies frozen in the ice.", "science-fiction"),
+    (
+        "Her husband has been replaced by a copy that remembers everything but their child.",
+        "science-fiction",
+    ),
+    ("The ship's computer refuses to wake the passengers when they reach the new star.", "science-fiction"),
+    ("He sends a message to his own past and wakes in a city that has never heard of him.", "science-fiction"),
+    ("A stagecoach with a strongbox never reaches Abilene, and the marshal rides out alone.", "western"),
+    ("The rancher's widow straps on his Colt and waits at the saloon for the men who hanged him.", "western"),
+    ("Drovers push two thousand head of longhorn north through Comanche country.", "western"),
+    ("She swears never to see him again, then misses her train on purpose.", "romance"),
+    ("Two rival florists send each other anonymous bouquets and meet on Valentine's Day.", "romance"),
+    ("He wrote to her every spring, and she kept the letters unopened until her wedding eve.", "romance"),
+    (
+        "The safecracker's crew has eleven minutes before the guards change at the diamond vault.",
+        "crime",
+    ),
+    ("An accountant skims money from the cartel and turns witness.", "crime"),
+    ("The chief inspector suspects his own partner of selling evidence.", "crime"),
+    ("In the trenches of 1916 a young lieutenant has to order his men over the top.", "war"),
+    ("The bomber crew has flown twenty-four missions over Germany and has one left.", "war"),
+    ("Snipers of both armies watch each other through the ruins of Stalingrad.", "war"),
+    ("The blacksmith's daughter can speak to griffins, and the sorceress wants her tongue.", "fantasy"),
+    ("A talking sword chooses a goatherd to take the throne of the elves.", "fantasy"),
+    ("The striker tears a ligament a week before the cup final.", "sport"),
+    ("A disgraced jockey trains a lame mare for the derby.", "sport"),
+    ("The quartet breaks up when the violinist falls for the cellist's wife.", "music"),
+    (
+        "Four teenagers in Liverpool cut a demo in a garage and sign with a crooked manager.",
+        "music",
+    ),
+    ("The groom's stag night ends with a llama in the hotel bath and no groom.", "comedy"),
+    ("An incompetent butler accidentally becomes ambassador.", "comedy"),
+    ("Two brothers pretend to be nuns to avoid paying the rent.", "comedy"),
+    (
+        "A hedgehog, a duck and a very nervous mole run away from the zoo.",
+        "animation",
+    ),
+    ("The toaster and the lamp set out to find the boy who left them behind.", "animation"),
+    ("The twins hide a stray puppy from their landlord until Christmas.", "family"),
+    ("A bodyguard has one night to get the senator's daughter out of the burning tower.", "action"),
+    ("The ex-marine takes apart the gang that took his dog, one nightclub at a time.", "action"),
+    ("A helicopter pilot has to land on a runaway train full of explosives.", "action"),
+    (
+        "The professor and her nephew follow a Mayan map up the river with mercenaries on their heels.",
+        "adventure",
+    ),
+    ("A cabin boy takes the helm when the crew mutinies off Madagascar.", "adventure"),
+    ("The filmmaker spent four years with the nurses of a refugee camp in Jordan.", "documentary"),
+    ("Former employees and court records show how the bank hid its losses.", "documentary"),
+    ("Biologists count the last snow leopards of Nepal over one winter.", "documentary"),
+    (
+        "Everyone at the dinner had a reason to poison the colonel, and the butler has vanished.",
+        "mystery",
+    ),
+    (
+        "A retired schoolteacher recognises the handwriting of a girl who disappeared forty years ago.",
+        "mystery",
+    ),
+    ("She finds a second phone in her husband's coat, and then a second passport.", "thriller"),
+    (
+        "The hostage negotiator recognises the voice on the line as his brother's.",
+        "thriller",
+    ),
+    ("After the funeral three sisters share a house that none of them can afford to keep.", "drama"),
+    ("A miner with ruined lungs teaches his grandson to read.", "drama"),
+    ("The young king signs his mother's death warrant to keep the crown of France.", "history"),
+    ("In 1605 a band of gentlemen fill the cellar under Parliament with powder.", "history"),
+    ("Twelve strangers live in one villa and vote each other out for a prize.", "reality"),
+    ("Bakers from across the country compete in a tent for a golden whisk.", "reality"),
 ]
 ADDITIONS = [
     ("horror", "A ghost haunts the house and demons possess the children in a bloody nightmare."),

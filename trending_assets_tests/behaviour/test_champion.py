@@ -1,20 +1,33 @@
 """The champion of the demo behaves as a genre model should: better than the floors, steady, and plausible."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import permutations
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
 from serving.predictors import Champion, ChampionLoader
+from trending_assets.domain.genres.datasets import rows_of
+from trending_assets.domain.genres.held_out import HELD_SPLITS
+from trending_assets.domain.genres.masking import names_a_genre
+from trending_assets.domain.genres.metrics import widest_gap
+from trending_assets.domain.genres.predictor import GenrePredictor, GenreScore
+from trending_assets.domain.genres.training import evaluate
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.home import Home
+from trending_assets.storage.lake import Lake
 from trending_assets.storage.query import connect
-from trending_assets.storage.registry import open_registry
-from trending_assets_tests.behaviour.plain import ADDITIONS, PLAIN
+from trending_assets.storage.registry import ModelRef, load_predictor, open_registry
+from trending_assets_tests.behaviour.plain import ADDITIONS, HARD, PLAIN
 
+COMMON = ("drama", "comedy", "action", "thriller", "romance", "horror", "science-fiction")
+PLACES = [("Chicago", "Boston"), ("Leeds", "Bristol"), ("Toronto", "Vancouver"), ("Lisbon", "Vienna")]
+# The most that the best and the worst country may lie apart in micro-F1: of 30 titles its standard error is 0.07.
+WIDEST_GAP = 0.2
 NEUTRAL = "Three people meet in a town and spend a long summer there, until one of them has to leave."
 
 
@@ -24,6 +37,13 @@ def champion(sample_home: Path) -> Champion:
     ref = loader.find()
     assert ref is not None
     return loader.load(ref)
+
+
+@pytest.fixture(scope="module")
+def keyword(sample_home: Path) -> GenrePredictor:
+    """The floor of hand-written words, as the demo trained it."""
+    registry = open_registry(Home(sample_home), None)
+    return load_predictor(registry, ModelRef("genre_keyword", registry.versions("genre_keyword")[-1]))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +125,7 @@ def test_spacing_and_invisible_characters_change_nothing(plot: str, champion: Ch
     assert by_genre(champion, features(messy)) == by_genre(champion, features(plot))
 
 
-@pytest.mark.parametrize(("name", "other"), [("John", "Peter"), ("Mary", "Susan"), ("Chicago", "Boston")])
+@pytest.mark.parametrize(("name", "other"), [("John", "Peter"), ("Mary", "Susan"), *PLACES])
 def test_a_name_hardly_matters(name: str, other: str, champion: Champion) -> None:
     pairs = [(f"{name} is where it all begins. {plot}", f"{other} is where it all begins. {plot}") for plot, _ in PLAIN]
     change, agreed = shifts(champion, pairs)
@@ -161,10 +181,64 @@ def test_telling_words_raise_their_genre(genre: str, addition: str, champion: Ch
     assert by_genre(champion, features(f"{addition} {NEUTRAL}"))[genre] > by_genre(champion, features(NEUTRAL))[genre]
 
 
-def test_plain_plots_get_a_plausible_genre(champion: Champion) -> None:
-    hits = []
-    for plot, expected in PLAIN:
-        ranked = [score.genre for score in champion.scores([features(plot)])[0]]
-        hits.append(bool(set(ranked[:3]) & set(expected)))
-    missed = [plot for (plot, _), hit in zip(PLAIN, hits, strict=True) if not hit]
-    assert np.mean(hits) >= 0.8, missed
+def ranked(scores: Sequence[Sequence[GenreScore]]) -> list[list[str]]:
+    """The genres of each answer, the most probable first."""
+    return [[score.genre for score in sorted(found, key=lambda s: -s.probability)] for found in scores]
+
+
+def plausible(ranks: Sequence[Sequence[str]]) -> float:
+    """The share of plain plots whose most probable genre fits."""
+    return float(np.mean([found[0] in expected for found, (_, expected) in zip(ranks, PLAIN, strict=True)]))
+
+
+def recognised(ranks: Sequence[Sequence[str]]) -> float:
+    """The share of less plain plots whose genre is among the three most probable."""
+    return float(np.mean([expected in found[:3] for found, (_, expected) in zip(ranks, HARD, strict=True)]))
+
+
+@pytest.mark.parametrize(
+    ("plots", "score", "least"),
+    [([plot for plot, _ in PLAIN], plausible, 0.8), ([plot for plot, _ in HARD], recognised, 0.52)],
+    ids=["plain", "less plain"],
+)
+def test_plots_get_their_genre_as_no_floor_could_tell(
+    plots: list[str],
+    score: Callable[[Sequence[Sequence[str]]], float],
+    least: float,
+    champion: Champion,
+    keyword: GenrePredictor,
+) -> None:
+    asked = [features(plot) for plot in plots]
+    found = ranked(champion.scores(asked))
+    assert score(found) >= least, dict(zip(plots, [genres[:3] for genres in found], strict=True))
+    # Such a bar tells something: neither hand-written words reach it nor an answer that is always the same.
+    assert score(ranked(keyword.predict(asked))) < least
+    assert all(score([list(always)] * len(plots)) < least for always in permutations(COMMON, 3))
+
+
+def test_the_less_plain_plots_name_no_genre() -> None:
+    assert len(PLAIN) >= 60
+    assert [plot for plot, _ in HARD if names_a_genre(plot)] == []
+
+
+def test_no_country_does_much_worse_than_another(sample_home: Path, champion: Champion) -> None:
+    home = Home(sample_home)
+    frame = Lake(home.lake).read("genre_training_set").to_pandas()
+    # Neither taught it anything; of one alone too few countries have titles enough.
+    held = pd.concat([rows_of(frame, split) for split in HELD_SPLITS])
+    gap = widest_gap(evaluate(champion.predictor, held).slices, "country")
+    assert gap is not None
+    assert gap.width <= WIDEST_GAP, gap
+
+
+@pytest.mark.parametrize("kind", ["country", "language"])
+def test_the_gap_between_groups_is_told_or_unknown(kind: str, database: duckdb.DuckDBPyConnection) -> None:
+    champion = "(select split_part(candidate, '/', 1) from gate_decisions order by id limit 1)"
+    of_it = f"from genre_evaluation where model = {champion} and split = 'test' and text = 'as written'"
+    told = database.sql(f"select value {of_it} and slice = '{kind}' and metric = 'micro_f1_gap'").fetchall()
+    groups = database.sql(
+        f"select value {of_it} and slice like '{kind}=%' and slice <> '{kind}=unknown' and metric = 'micro_f1' "
+        f"and slice in (select slice {of_it} and metric = 'rows' and value >= 30)"
+    ).fetchall()
+    scores = [score for (score,) in groups]
+    assert told == [(pytest.approx(max(scores) - min(scores)) if len(scores) > 1 else None,)]

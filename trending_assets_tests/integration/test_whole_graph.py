@@ -8,11 +8,13 @@ import dagster as dg
 import pytest
 
 from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import HISTORY, UPDATED_ID, malformed
 
 LEARNED = {"comedy", "documentary", "horror", "romance", "science-fiction", "western"}
 MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost")
+_LATENCIES = ("latency_ms_p50", "latency_ms_p99")
 BLOCKING = {
     ("parsed/sample", "documents_accounted_for"),
     ("quarantine", "quarantine_is_complete"),
@@ -150,6 +152,21 @@ def test_the_gate_promoted_a_model_that_beats_the_floors(finished: SmallHome) ->
     assert numbers["candidate_macro_f1"] > max(numbers["genre_keyword_macro_f1"], numbers["genre_majority_macro_f1"])
     assert len(decision["reasons"]) == 2
     assert set(finished.registry.manifest(champion).genres) == LEARNED
+
+
+def test_what_each_model_costs_is_evaluated_too(finished: SmallHome) -> None:
+    rows = finished.lake.read("genre_evaluation").to_pylist()
+    costs = {name: {r["model"]: r["value"] for r in rows if r["metric"] == name} for name in (*_LATENCIES, "size_mb")}
+    models = {row["model"] for row in rows}
+    for name, found in costs.items():
+        assert set(found) == models
+        # It is fitted in place, and no version of it is kept.
+        assert found.pop("genre_majority") is None
+        assert all(value > 0 for value in found.values()), name
+    for model, p50 in costs["latency_ms_p50"].items():
+        ref = ModelRef(model, finished.registry.versions(model)[-1])
+        assert finished.registry.manifest(ref).costs["latency_ms_p50"] == p50 <= costs["latency_ms_p99"][model]
+        assert finished.registry.size(ref) == pytest.approx(costs["size_mb"][model] * 1e6)
 
 
 def test_a_manifest_says_what_the_model_was_trained_on(finished: SmallHome, instance: dg.DagsterInstance) -> None:

@@ -1,6 +1,7 @@
 """``genre_evaluation``, ``genre_champion`` and ``title_predictions``: which model serves, and what it says."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -8,13 +9,22 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from trending_assets.assets.models.genres import LATENCY, MODELS, POOL, SEED, TRAINING_SET, contenders, held_out_of
+from trending_assets.assets.models.genres import (
+    LATENCY,
+    LATENCY_P99,
+    MODELS,
+    POOL,
+    SEED,
+    TRAINING_SET,
+    contenders,
+    held_out_of,
+)
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of
-from trending_assets.domain.genres.gate import FLOORS, choose_challenger, decide
-from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, TEXTS, HeldOut
+from trending_assets.domain.genres.gate import FLOORS, choose_challenger, decide, masked_numbers
+from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, MASKED, TEXTS, HeldOut
 from trending_assets.domain.genres.majority import MajorityModel
-from trending_assets.domain.genres.metrics import Evaluation, taken_for
+from trending_assets.domain.genres.metrics import GAP_ROWS, Evaluation, taken_for, widest_gap
 from trending_assets.domain.genres.models import ModelFileError
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import train
@@ -32,6 +42,8 @@ BLOCKING_CHECKS = {
     "reviews": "reviews_meet_expectations",
     "genre_training_set": "training_set_is_sound",
 }
+# Of whom a model may know less: the gap between the best and the worst of them is reported.
+COMPARED_GROUPS = ("country", "language")
 _CODE = code_version(__name__, "trending_assets.domain.genres")
 _FEATURES = ("title_text", "title_embedding", "title_tfidf")
 _EVALUATION = pa.schema(
@@ -119,7 +131,8 @@ def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
     frame = lake.read(TRAINING_SET).to_pandas()
     found, refs = _contenders(home, frame)
     rows: list[dict[str, Any]] = []
-    table = ["| model | macro-F1 | micro-F1 | macro-F1, masked | micro-F1, masked | p50 ms |", f"|{'---|' * 6}"]
+    table = ["| model | macro-F1 | micro-F1 | macro-F1, masked | micro-F1, masked | p50 ms | p99 ms | MB | gaps |"]
+    table.append(f"|{'---|' * 9}")
     for name, contender in found.items():
         version = refs[name].version if name in refs else "fitted in place"
         shown = []
@@ -130,8 +143,11 @@ def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
             if split == TEST:
                 metrics = evaluation.metrics()
                 shown += [f"{metrics[m]:.4f}" if m in metrics else "unknown" for m in ("macro_f1", "micro_f1")]
-        costs = home.registry.manifest(refs[name]).costs if name in refs else {}
-        shown.append(f"{costs[LATENCY]:.2f}" if LATENCY in costs else "unknown")
+        costs = _costs(home.registry, refs.get(name))
+        told = {"model": name, "version": version, "split": TEST, "text": AS_WRITTEN, "slice": "all"}
+        rows += [told | {"metric": metric, "value": value} for metric, value in costs.items()]
+        shown += ["unknown" if value is None else f"{value:,.2f}" for value in costs.values()]
+        shown.append(_gaps(contender.on(TEST)))
         table.append(f"| {name} | {' | '.join(shown)} |")
     write = lake.write("genre_evaluation", pa.Table.from_pylist(rows, schema=_EVALUATION))
     titles = {split: int((frame["split"] == split).sum()) for split in HELD_SPLITS}
@@ -141,12 +157,32 @@ def genre_evaluation(home: HomeResource) -> dg.MaterializeResult[None]:
     )
 
 
+def _costs(registry: ModelRegistry, ref: ModelRef | None) -> dict[str, float | None]:
+    """Latency and size of a version; None is unknown, as for a floor that no version is kept of."""
+    costs = registry.manifest(ref).costs if ref else {}
+    size = registry.size(ref) / 1e6 if ref else None
+    return {LATENCY: costs.get(LATENCY), LATENCY_P99: costs.get(LATENCY_P99), "size_mb": size}
+
+
+def _gaps(evaluation: Evaluation) -> str:
+    gaps = {kind: widest_gap(evaluation.slices, kind) for kind in COMPARED_GROUPS}
+    return ", ".join(
+        f"{kind} {gap.width:.3f} ({gap.best} to {gap.worst})"
+        if gap
+        else f"{kind} unknown (no two of {GAP_ROWS} titles or more)"
+        for kind, gap in gaps.items()
+    )
+
+
 def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     for metric, value in evaluation.metrics().items():
         yield {"slice": "all", "metric": metric, "value": value}
     for name, metrics in evaluation.slices.items():
         for metric, value in metrics.items():
             yield {"slice": name, "metric": metric, "value": value}
+    for kind in COMPARED_GROUPS:
+        gap = widest_gap(evaluation.slices, kind)
+        yield {"slice": kind, "metric": "micro_f1_gap", "value": gap.width if gap else None}
     for (genre, other), titles in taken_for(evaluation.labels, evaluation.selected, GENRES).items():
         yield {"slice": f"genre={genre}", "metric": f"taken_for={other}", "value": float(titles)}
     for genre, found in evaluation.per_genre.items():
@@ -206,6 +242,8 @@ def genre_champion(
         data_checks_passed=_checks_passed(context.instance),
         latency_ms=registry.manifest(refs[best]).costs.get(LATENCY),
     )
+    unnamed = masked_numbers(found[best].on(TEST, MASKED), standing.on(TEST, MASKED) if standing else None)
+    decision = replace(decision, numbers={**decision.numbers, **unnamed})
     if why_not is not None:
         decision = decision.refused(why_not)
     awaited = decision.promoted and gate.require_approval

@@ -16,6 +16,7 @@ from trending_assets.domain.genres.training import evaluate, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
+from trending_assets.storage.registry import ModelRef
 
 EARLIER, ALL = "earlier", "all"
 _SCHEMA = pa.schema(
@@ -70,7 +71,10 @@ def genre_evaluation_over_time(
 
     inputs = {TRAINING_SET: lake.sha256(TRAINING_SET), "share": str(config.share), "parameters": str(parameters)}
     write = lake.update(OVER_TIME, build, version=code_version_of(context, OVER_TIME), inputs=inputs)
-    return dg.MaterializeResult(metadata=write_metadata(write, lake) | _told(lake.read(OVER_TIME).to_pandas()))
+    return dg.MaterializeResult(
+        metadata=write_metadata(write, lake)
+        | _told(lake.read(OVER_TIME).to_pandas(), home.registry.aliases().get("champion"))
+    )
 
 
 def _rows(
@@ -87,7 +91,7 @@ def _rows(
                 yield {**told, "text": text, "metric": metric, "value": value}
 
 
-def _told(table: pd.DataFrame) -> dict[str, Any]:
+def _told(table: pd.DataFrame, champion: ModelRef | None) -> dict[str, Any]:
     shown = table[(table["text"] == AS_WRITTEN) & table["metric"].isin(["macro_f1", "micro_f1", "rows"])]
     index = ["model", "learned_from", "train_titles"]
     wide = shown.pivot_table(index=index, columns="metric", values="value").reset_index()
@@ -97,7 +101,9 @@ def _told(table: pd.DataFrame) -> dict[str, Any]:
         f"| {row['macro_f1']:.3f} | {row['micro_f1']:.3f} |"
         for row in wide.to_dict("records")
     ]
+    told = "none" if champion is None else champion.model
     return {
+        "champion": told if champion is None or told in set(table["model"]) else f"{told}, which is not among these",
         "judged by titles from": int(table["first_year"].iloc[0]),
         "test titles": int(wide["rows"].iloc[0]),
         "on titles of the last years": dg.MetadataValue.md("\n".join(lines)),

@@ -1,6 +1,8 @@
 """``genre_trials``: the search for what a genre model is best trained with, by cross-validation on the train titles."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,6 +12,7 @@ from pydantic import Field
 from trending_assets.assets.models.bert import bert_fit
 from trending_assets.assets.models.genres import CODE, POOL, SEED, TRAINING_SET, TRIALS, fitting
 from trending_assets.domain.genres.bert import BertModel
+from trending_assets.domain.genres.datasets import TRAIN, masked, rows_of
 from trending_assets.domain.genres.models import GenreModel, known_name, model_class
 from trending_assets.domain.genres.parameters import Parameter
 from trending_assets.domain.genres.training import FOLDS, cross_validation_scores
@@ -24,10 +27,13 @@ from trending_assets.storage.tracking import Tracker
 
 if TYPE_CHECKING:
     import optuna
+    import pandas as pd
 
 # Until so many trials are complete none is given up: there is nothing yet to be worse than.
 _UNPRUNED_TRIALS = 5
 _SHOWN_TRIALS = 10
+# Enough to see how a pass went, at a small part of its time.
+_MOST_JUDGED = 500
 # One fold of the training set is held out for a trial that fits once.
 _FITS_OF_A_TRIAL = 1 - 1 / FOLDS
 _SCHEMA = pa.schema(
@@ -145,31 +151,69 @@ def _objective(
     tracker: Tracker,
     model_cls: type[GenreModel],
 ) -> "Callable[[optuna.Trial], float]":
+    import optuna
+
     frame = home.lake.read(TRAINING_SET).to_pandas()
     fit = fitting(home, model_cls.name)
     if model_cls is BertModel:
-        fit, _ = bert_fit(frame, training, _FITS_OF_A_TRIAL)
+        bert, _ = bert_fit(frame, training, _FITS_OF_A_TRIAL)
 
     def objective(trial: "optuna.Trial") -> float:
-        import optuna
-
         study = trial.study.study_name
         parameters = {name: _suggested(trial, name, p) for name, p in model_cls.search_space.items()}
         begun = {"model": model_cls.name, "dagster_run_id": context.run.run_id, **parameters}
-        score, pruned = 0.0, False
+        score, pruned = None, False
+        fit_one = _told_by_passes(bert, frame, trial) if model_cls is BertModel else fit
         with tracker.run(kind="trial", name=f"{study}/{trial.number}", group=study, config=begun) as run:
-            for fold, score in enumerate(cross_validation_scores(model_cls, frame, SEED, parameters, fit)):
-                trial.report(score, fold)
-                run.log({"macro_f1": score}, step=fold)
-                if pruned := bool(trial.should_prune()):
-                    break
-            run.summary({"macro_f1": score, "given_up": float(pruned)})
-        context.log.info("trial %d%s: %.4f with %s", trial.number, " is given up" if pruned else "", score, parameters)
-        if pruned:
+            with contextlib.suppress(optuna.TrialPruned):
+                pruned = True
+                for fold, score in enumerate(cross_validation_scores(model_cls, frame, SEED, parameters, fit_one)):
+                    run.log({"macro_f1": score}, step=fold)
+                    # Passes have told already how the only fold goes.
+                    if model_cls is not BertModel:
+                        _report(trial, score, fold)
+                pruned = False
+            run.summary({"given_up": float(pruned), **({} if score is None else {"macro_f1": score})})
+        outcome = "is given up" if pruned or score is None else f"has {score:.4f}"
+        context.log.info("trial %d %s with %s", trial.number, outcome, parameters)
+        if pruned or score is None:
             raise optuna.TrialPruned
         return score
 
     return objective
+
+
+def _report(trial: "optuna.Trial", score: float, step: int) -> None:
+    """Tells how a trial goes.
+
+    Raises:
+        TrialPruned: it is worse than the median of the earlier ones at that step.
+    """
+    import optuna
+
+    trial.report(score, step)
+    if trial.should_prune():
+        raise optuna.TrialPruned
+
+
+def _told_by_passes(
+    fit: Callable[..., BertModel], frame: "pd.DataFrame", trial: "optuna.Trial"
+) -> Callable[..., GenreModel]:
+    """The fit, which tells a trial after each pass the average precision on held-out rows without genre names."""
+    rows = masked(rows_of(frame, TRAIN))
+
+    def told(fitted: "pd.DataFrame", *more: Any) -> GenreModel:
+        held = rows[~rows["title_id"].isin(fitted["title_id"])]
+        passes = count(1)
+
+        def watch(_: float, found: Mapping[str, float]) -> None:
+            if (precision := found.get("validation_average_precision")) is not None:
+                _report(trial, precision, next(passes))
+
+        judged = held.sample(min(len(held), _MOST_JUDGED), random_state=SEED).reset_index(drop=True)
+        return fit(fitted, *more, validation=judged, watch=watch)
+
+    return told
 
 
 def _suggested(trial: "optuna.Trial", name: str, parameter: Parameter) -> float:
@@ -206,7 +250,8 @@ def _rows(study: "optuna.Study") -> Iterator[dict[str, Any]]:
                 "study": study.study_name,
                 "trial": trial.number,
                 "state": trial.state.name.lower(),
-                "score": trial.value,
+                # How a trial that was given up did until then is no score of all folds.
+                "score": trial.value if trial.state.name == "COMPLETE" else None,
                 "seconds": trial.duration.total_seconds() if trial.duration else None,
                 "parameters": {name: float(value) for name, value in trial.params.items()},
                 "chosen": best is not None and trial.number == best.number,

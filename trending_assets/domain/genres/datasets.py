@@ -210,7 +210,7 @@ def masked(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def some_masked(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
-    """The rows, some of them with their text as it is without the names of genres.
+    """The rows, some of them as they are without the names of genres, see :func:`masked`.
 
     Args:
         frame: rows of a training set.
@@ -219,7 +219,9 @@ def some_masked(frame: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
     """
     # A stream of its own: the same seed hides facts of rows too, and not of these.
     chosen = np.random.default_rng((seed, 1)).random(len(frame)) < share
-    return frame.assign(text=frame["text"].mask(chosen, frame["masked_text"]))
+    without = masked(frame)
+    changed = [name for name in ("text", "word_count", "embedding", "tfidf") if name in frame]
+    return frame.assign(**{name: frame[name].mask(chosen, without[name]) for name in changed})
 
 
 def features_of(frame: pd.DataFrame) -> list[TitleFeatures]:

@@ -42,12 +42,17 @@ class Bounds:
         least_difference: the 95 % lower bound of its macro-F1 minus the champion's has to be above this.
         judged_rows: slices of this many rows and more are judged; smaller ones are only reported.
         most_excess_ece: the most of its mean calibration error that may be beyond chance.
+        most_genre_excess_ece: the most of a genre's calibration error that may be beyond chance.
+        judged_genre_rows: genres of this many known labels are judged by that; of fewer, the calibration error of
+            honest probabilities varies by as much.
         most_latency_ms: the most that half of its predictions for one title may take, in milliseconds.
     """
 
     least_difference: float = -0.01
     judged_rows: int = 100
     most_excess_ece: float = 0.03
+    most_genre_excess_ece: float = 0.05
+    judged_genre_rows: int = 1000
     most_latency_ms: float = 100.0
 
 
@@ -62,7 +67,7 @@ class Decision:
             difference to each opponent with the ends of its paired bootstrap 95 % interval, such as
             ``difference_to_champion``, ``…_low`` and ``…_high``; of each slice its difference to the champion, such
             as ``kind=movie_difference``, and where it was judged the ``…_high`` below which it is significantly
-            worse; ``candidate_excess_ece`` and ``candidate_latency_ms``. None is unknown.
+            worse; ``candidate_excess_ece``, ``genre=<slug>_excess_ece`` and ``candidate_latency_ms``. None is unknown.
     """
 
     promoted: bool
@@ -87,7 +92,8 @@ def decide(
 
     It must beat every floor in macro-F1. Where there is a champion, the lower end of the 95 % interval of their
     difference must be above the bound, and no judged slice may be significantly worse. Its calibration and latency
-    must stay inside their bounds. An unknown figure refuses, and so do failed data checks and a missing floor.
+    must stay inside their bounds, the calibration of each genre that has labels enough among them. An unknown figure
+    refuses, and so do failed data checks and a missing floor.
 
     Args:
         candidate: the candidate on the test rows.
@@ -138,7 +144,32 @@ def decide(
             refusals.append(f"The candidate's {what} is unknown.")
         elif value > most:
             refusals.append(f"The candidate's {what} of {value:.4g} is above the bound of {most:g}.")
+    found, dishonest = _genres(candidate, bounds)
+    numbers |= found
+    refusals += dishonest
     return Decision(not refusals, refusals or favour, numbers)
+
+
+def masked_numbers(candidate: Evaluation, champion: Evaluation | None) -> dict[str, float | None]:
+    """What a candidate and the champion do on texts without the names of genres, for the record: it judges nothing.
+
+    Args:
+        candidate: the candidate on the masked test rows.
+        champion: the current champion on the same rows, or None where there is none.
+
+    Returns:
+        ``masked_candidate_macro_f1``, and with a champion ``masked_champion_macro_f1`` and their difference with the
+        ends of its paired bootstrap 95 % interval.
+
+    Raises:
+        DifferentRowsError: the evaluations are not of the same rows.
+    """
+    columns = _shared_columns([candidate, *([champion] if champion is not None else [])])
+    numbers = {"candidate_macro_f1": _macro(candidate, columns)}
+    if champion is not None:
+        numbers["champion_macro_f1"] = _macro(champion, columns)
+        numbers |= _difference("champion", candidate, champion, columns)
+    return {f"masked_{name}": value for name, value in numbers.items()}
 
 
 def choose_challenger(validation: Mapping[str, Evaluation]) -> str:
@@ -228,6 +259,21 @@ def _slices(
                     f"(macro-F1 {own:.4f} against {theirs:.4f}, upper bound of the difference {high:+.4f})."
                 )
     return numbers, worse
+
+
+def _genres(candidate: Evaluation, bounds: Bounds) -> tuple[dict[str, float | None], list[str]]:
+    """The calibration error beyond chance of each genre, and a sentence for each that is judged and above the bound."""
+    numbers: dict[str, float | None] = {}
+    above = []
+    for genre, figures in candidate.per_genre.items():
+        excess = numbers[f"genre={genre}_excess_ece"] = figures.get("excess_ece")
+        known = int((~np.isnan(candidate.labels[:, GENRES.index(genre)])).sum())
+        if known >= bounds.judged_genre_rows and excess is not None and excess > bounds.most_genre_excess_ece:
+            above.append(
+                f"The candidate's calibration error of {genre} beyond chance of {excess:.4g}, on {known} test rows, is "
+                f"above the bound of {bounds.most_genre_excess_ece:g}."
+            )
+    return numbers, above
 
 
 def _differences(

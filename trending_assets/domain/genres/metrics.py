@@ -4,7 +4,7 @@ A cell of the label matrix is 1, 0 or NaN; an unknown cell counts for nothing. W
 None: a genre without a known positive has no recall, and 0 would be a claim about the model.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ Figures = dict[str, float | None]
 BINS = 10
 RESAMPLES = 1000
 BOOTSTRAP_SEED = 20250601
+# A slice with fewer rows says little.
+GAP_ROWS = 30
 _CHUNK = 500
 _SHORT_WORDS, _LONG_WORDS = 50, 200
 
@@ -38,7 +40,7 @@ class Evaluation:
         abstention_rate: share of rows for which nothing was selected.
         ece: mean calibration error of the genres that have a known positive.
         excess_ece: how much of that is beyond chance, see :func:`chance_calibration_error`.
-        per_genre: slug → precision, recall, f1, average_precision, ece, support.
+        per_genre: slug → precision, recall, f1, average_precision, ece, excess_ece, support.
         slices: slice → rows and whatever of micro_f1 and macro_f1 could be measured.
         memberships: the slices of each of the n rows.
         probabilities: shape (n, 20); NaN for a slug that the model does not know.
@@ -178,10 +180,23 @@ def brier_score(labels: Labels, probabilities: npt.NDArray[np.float64]) -> float
     return float(np.mean((labels[known] - probabilities[known]) ** 2)) if known.any() else None
 
 
-def average_precision(truth: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> float | None:
-    """Average precision of one genre: the sum of precision at each cut times the recall gained there.
+@dataclass(frozen=True, eq=False)
+class PrecisionRecallCurve:
+    """Precision and recall of one genre at each cut, from the highest on; rows of equal score are one cut.
 
-    Rows of equal score count as one cut. None where no positive is known.
+    Attributes:
+        precision: shape (cuts,).
+        recall: shape (cuts,), never falling.
+    """
+
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+
+
+def precision_recall_curve(
+    truth: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]
+) -> PrecisionRecallCurve | None:
+    """The curve of one genre; None where no positive is known.
 
     Args:
         truth: shape (n,): 1, 0 or NaN.
@@ -195,7 +210,20 @@ def average_precision(truth: npt.NDArray[np.float64], scores: npt.NDArray[np.flo
     last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
     hits = np.cumsum(relevant)[last_of_tie]
     seen = np.arange(1, len(relevant) + 1)[last_of_tie]
-    return float(np.sum(np.diff(hits, prepend=0.0) * hits / seen) / relevant.sum())
+    return PrecisionRecallCurve(hits / seen, hits / relevant.sum())
+
+
+def average_precision(truth: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> float | None:
+    """Average precision of one genre: the sum of precision at each cut times the recall gained there.
+
+    Rows of equal score count as one cut. None where no positive is known.
+
+    Args:
+        truth: shape (n,): 1, 0 or NaN.
+        scores: shape (n,).
+    """
+    curve = precision_recall_curve(truth, scores)
+    return None if curve is None else float(np.sum(np.diff(curve.recall, prepend=0.0) * curve.precision))
 
 
 def expected_calibration_error(
@@ -255,13 +283,18 @@ def calibration(
     return (_mean(errors), max(0.0, float(np.mean(errors) - np.mean(chances))) if errors else None)
 
 
+def _excess(truth: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64]) -> float | None:
+    error, chance = expected_calibration_error(truth, probabilities), chance_calibration_error(truth, probabilities)
+    return max(0.0, error - chance) if error is not None and chance is not None else None
+
+
 def per_genre(
     labels: Labels, selected: Selected, probabilities: npt.NDArray[np.float64], genres: Sequence[str]
 ) -> dict[str, Figures]:
     """Precision, recall, F1, average precision, calibration error (``ece``) and support of each genre.
 
-    Without a known positive all but the support (0) and the calibration error are None; without a selected row
-    precision is.
+    ``excess_ece`` is how much of the calibration error is beyond chance. Without a known positive all but the support
+    (0) and the calibration errors are None; without a selected row precision is.
 
     Args:
         labels: shape (n, k).
@@ -279,6 +312,7 @@ def per_genre(
             "f1": _f1(hits, wrong, missed),
             "average_precision": average_precision(labels[:, i], probabilities[:, i]),
             "ece": expected_calibration_error(labels[:, i], probabilities[:, i]),
+            "excess_ece": _excess(labels[:, i], probabilities[:, i]),
             "support": float(support),
         }
     return figures
@@ -321,6 +355,41 @@ def sliced(labels: Labels, selected: Selected, memberships: Sequence[Sequence[st
         measured = {metric: value for metric, value in figures.items() if value is not None}
         slices[name] = {"rows": float(rows.sum()), **measured}
     return slices
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far the slices of a kind lie apart in micro-F1.
+
+    Attributes:
+        best: the value whose slice has the highest, such as ``FR``.
+        worst: the value whose slice has the lowest.
+        width: the difference.
+    """
+
+    best: str
+    worst: str
+    width: float
+
+
+def widest_gap(slices: Mapping[str, Mapping[str, float]], kind: str) -> Gap | None:
+    """The gap between the slices of a kind; None where fewer than two of them hold 30 rows.
+
+    Rows of which nobody knows where they belong are no group of their own.
+
+    Args:
+        slices: as in an evaluation or a manifest.
+        kind: such as ``country``.
+    """
+    found = {
+        value: figures["micro_f1"]
+        for (name, _, value), figures in ((slice_.partition("="), figures) for slice_, figures in slices.items())
+        if name == kind and value != "unknown" and figures.get("rows", 0) >= GAP_ROWS and "micro_f1" in figures
+    }
+    if len(found) < 2:
+        return None
+    best, worst = (pick(sorted(found), key=found.__getitem__) for pick in (max, min))
+    return Gap(best, worst, found[best] - found[worst])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -6,48 +6,65 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trending_assets.domain.genres.metrics import BINS, Evaluation, Labels
+from trending_assets.domain.catalog.taxonomy import GENRES
+from trending_assets.domain.genres.metrics import BINS, Evaluation, Labels, Selected, precision_recall_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_METRICS = (("precision", "#4c72b0"), ("recall", "#dd8452"))
+_CURVE, _CHOSEN = "#4c72b0", "#dd8452"
+_PANELS_A_ROW = 5
 
 
 def evaluation_plots(evaluation: Evaluation, title: str) -> dict[str, bytes]:
     """File name → PNG of what an evaluation found: by genre, by slice, and how honest the probabilities are."""
     return {
-        "precision_recall.png": precision_recall_plot(evaluation.per_genre, title),
+        "precision_recall.png": precision_recall_plot(
+            evaluation.labels, evaluation.probabilities, evaluation.selected, title
+        ),
         "reliability.png": reliability_plot(evaluation.labels, evaluation.probabilities, title),
         "slices.png": slices_plot(evaluation.slices, title),
     }
 
 
-def precision_recall_plot(per_genre: Mapping[str, Mapping[str, float | None]], title: str) -> bytes:
-    """A PNG with two bars a genre, precision and recall, and its support beside its name.
+def precision_recall_plot(labels: Labels, probabilities: Labels, selected: Selected, title: str) -> bytes:
+    """A PNG with a panel a genre: precision and recall at every cut, and at the one that was chosen.
 
-    A genre whose figure is unknown has no bar and is marked so. The same figures give the same bytes.
+    A genre without a known positive has no curve, and one of which nothing is selected no point; the panel says so. The
+    same figures give the same bytes.
 
     Args:
-        per_genre: slug → precision, recall and support, as in an evaluation or a manifest.
+        labels: shape (n, 20), a column a slug of the taxonomy: 1, 0 or NaN.
+        probabilities: the same shape; NaN for a slug that the model does not know, which has no panel.
+        selected: the same shape: what was chosen at the thresholds.
         title: heading of the plot.
     """
-    figure, axes = _figure(8, 1.2 + 0.36 * len(per_genre))
-    for offset, (metric, colour) in zip((-0.2, 0.2), _METRICS, strict=True):
-        for position, figures in enumerate(per_genre.values()):
-            value = figures.get(metric)
-            if value is None:
-                axes.text(0.005, position + offset, f"{metric} unknown", va="center", fontsize=6, color=colour)
-            else:
-                axes.barh(position + offset, value, height=0.38, color=colour)
-        axes.barh([0], [0], color=colour, label=metric)
-    names = [f"{genre} ({figures.get('support') or 0:.0f})" for genre, figures in per_genre.items()]
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.set_title(title)
-    axes.legend(loc="lower right")
+    known = [i for i in range(len(GENRES)) if not np.isnan(probabilities[:, i]).all()]
+    rows = max(1, -(-len(known) // _PANELS_A_ROW))
+    figure = _canvas(2.4 * _PANELS_A_ROW, 0.5 + 2.2 * rows)
+    figure.suptitle(title)
+    for place, i in enumerate(known, start=1):
+        axes = figure.add_subplot(rows, _PANELS_A_ROW, place)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.02)
+        axes.tick_params(labelsize=6)
+        axes.set_title(f"{GENRES[i]} ({(labels[:, i] == 1).sum()})", fontsize=8)
+        if place > len(known) - _PANELS_A_ROW:
+            axes.set_xlabel("recall", fontsize=7)
+        if place % _PANELS_A_ROW == 1:
+            axes.set_ylabel("precision", fontsize=7)
+        curve = precision_recall_curve(labels[:, i], probabilities[:, i])
+        if curve is None:
+            axes.text(0.5, 0.5, "no title has it", ha="center", fontsize=7)
+            continue
+        axes.step(curve.recall, curve.precision, where="pre", color=_CURVE, linewidth=1)
+        hits, chosen = ((labels[:, i] == value) & selected[:, i] for value in (1, 0))
+        if hits.any() or chosen.any():
+            point = hits.sum() / (labels[:, i] == 1).sum(), hits.sum() / (hits.sum() + chosen.sum())
+            axes.plot(*point, marker="o", markersize=5, color=_CHOSEN)
+        else:
+            axes.text(0.5, 0.5, "nothing is selected", ha="center", fontsize=7)
     return _png(figure)
 
 
@@ -66,7 +83,7 @@ def reliability_plot(labels: Labels, probabilities: Labels, title: str, bins: in
     figure, axes = _figure(5, 5)
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, label="honest")
     points = [(probabilities[known][part].mean(), labels[known][part].mean()) for part in parts]
-    axes.plot([x for x, _ in points], [y for _, y in points], marker="o", color=_METRICS[0][1], label="measured")
+    axes.plot([x for x, _ in points], [y for _, y in points], marker="o", color=_CURVE, label="measured")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xlabel("probability")
@@ -86,7 +103,7 @@ def slices_plot(slices: Mapping[str, Mapping[str, float]], title: str, least_row
     """
     shown = {name: found for name, found in slices.items() if found["rows"] >= least_rows and "macro_f1" in found}
     figure, axes = _figure(8, 1.2 + 0.24 * len(shown))
-    axes.barh(range(len(shown)), [found["macro_f1"] for found in shown.values()], color=_METRICS[0][1])
+    axes.barh(range(len(shown)), [found["macro_f1"] for found in shown.values()], color=_CURVE)
     names = [f"{name} ({found['rows']:.0f})" for name, found in shown.items()]
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
@@ -97,13 +114,18 @@ def slices_plot(slices: Mapping[str, Mapping[str, float]], title: str, least_row
 
 
 def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    figure = _canvas(width, height)
+    return figure, figure.add_subplot()
+
+
+def _canvas(width: float, height: float) -> "Figure":
     # The object interface: pyplot keeps every figure of a long-lived process alive and is not thread-safe.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    return figure
 
 
 def _png(figure: "Figure") -> bytes:

@@ -18,7 +18,7 @@ import pandas as pd
 from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.calibration import Calibration, logit, sigmoid
-from trending_assets.domain.genres.datasets import features_of, judging_labels
+from trending_assets.domain.genres.datasets import features_of, judging_labels, some_masked
 from trending_assets.domain.genres.explanations import Explanation, Term, summed
 from trending_assets.domain.genres.facts import (
     certificate_flags,
@@ -169,6 +169,7 @@ class XGBoostModel:
         "colsample_bytree": Parameter(0.3, 0.1, 1.0),
         "reg_lambda": Parameter(2.0, 0.3, 20.0, log=True),
         "min_child_weight": Parameter(2.0, 0.5, 20.0, log=True),
+        "masked_share": Parameter(0.3, 0.0, 1.0),
     }
 
     genres: tuple[str, ...]
@@ -207,7 +208,8 @@ class XGBoostModel:
         """
         import xgboost
 
-        titles, reduction = features_of(frame), reduction or ReducedTfIdf.unfitted()
+        settled, reduction = with_defaults(cls.search_space, parameters), reduction or ReducedTfIdf.unfitted()
+        titles = features_of(some_masked(frame, settled.pop("masked_share"), seed))
         countries, platforms = common_countries(titles), common_platforms(titles)
         mean, axes = main_axes(np.array([_embedding(title) for title in titles]))
         judging = judging_labels(frame, labels)
@@ -221,7 +223,6 @@ class XGBoostModel:
             max_bin=_PARAMETERS["max_bin"],
             nthread=1,
         )
-        settled = with_defaults(cls.search_space, parameters)
         rounds, depth = int(settled.pop("rounds")), int(settled.pop("max_depth"))
         booster = xgboost.train(
             {**_PARAMETERS, **settled, "max_depth": depth, "seed": seed},

@@ -40,6 +40,11 @@ def test_some_rows_are_shown_without_the_names_of_genres() -> None:
     assert some_masked(frame, 0.3, 5)["text"].tolist() == shown["text"].tolist()
     assert some_masked(frame, 0.3, 6)["text"].tolist() != shown["text"].tolist()
     assert some_masked(frame, 0.0, 5)["text"].tolist() == frame["text"].tolist()
+    # What is made of the text goes with it.
+    assert shown["word_count"][~kept].tolist() == [1] * (~kept).sum()
+    assert shown["word_count"][kept].tolist() == frame["word_count"][kept].tolist()
+    other = frame.assign(masked_embedding=[np.zeros(384)] * 400)
+    assert [not vector.any() for vector in some_masked(other, 0.3, 5)["embedding"]] == (~kept).tolist()
     # Facts are hidden by the same seed, of other rows.
     hidden = some_without_facts(frame.assign(countries=[["FR"]] * 400), 5)["countries"].map(len) == 0
     assert 0 < (hidden & kept).sum() < hidden.sum()

@@ -10,6 +10,7 @@ from trending_assets.domain.genres.gate import (
     DifferentRowsError,
     bootstrap_interval,
     choose_challenger,
+    masked_numbers,
 )
 from trending_assets.domain.genres.gate import decide as decide_with
 from trending_assets.domain.genres.metrics import Evaluation, macro_f1, micro_f1
@@ -276,6 +277,33 @@ def test_calibration_and_latency_have_bounds(excess_ece: float | None, latency_m
     (reason,) = decision.reasons
     assert said in reason
     assert not decision.promoted
+
+
+@pytest.mark.parametrize(("rows", "excess", "promoted"), [(999, 0.06, True), (1000, 0.06, False), (1000, 0.05, True)])
+def test_the_calibration_of_each_genre_with_labels_enough_has_a_bound(rows: int, excess: float, promoted: bool) -> None:
+    candidate = _evaluation(0.0, rows=rows)
+    candidate.per_genre.update(drama={"excess_ece": excess}, horror={"excess_ece": 0.0}, war={"excess_ece": 0.9})
+    decision = decide(candidate, None, _floors(rows))
+    assert decision.promoted == promoted
+    assert decision.numbers["genre=drama_excess_ece"] == excess
+    # No label of it is known.
+    assert decision.numbers["genre=war_excess_ece"] == 0.9
+    if not promoted:
+        (reason,) = decision.reasons
+        assert "error of drama beyond chance of 0.06, on 1000 test rows, is above the bound of 0.05" in reason
+
+
+def test_scores_on_masked_texts_are_told_with_their_difference() -> None:
+    candidate, champion = _evaluation(0.2, seed=2), _evaluation(0.1)
+    found = masked_numbers(candidate, champion)
+    assert found["masked_candidate_macro_f1"] == candidate.macro_f1
+    assert found["masked_champion_macro_f1"] == champion.macro_f1
+    low, difference, high = (found[f"masked_difference_to_champion{end}"] for end in ("_low", "", "_high"))
+    assert low is not None
+    assert difference is not None
+    assert high is not None
+    assert low < difference < high < 0
+    assert masked_numbers(candidate, None) == {"masked_candidate_macro_f1": candidate.macro_f1}
 
 
 @settings(max_examples=25)

@@ -59,7 +59,10 @@ def test_without_a_known_positive_nothing_is_claimed() -> None:
     assert metrics.samples_f1(labels, selected) is None
     figures = metrics.per_genre(labels, selected, np.full((2, 2), 0.5), ["drama", "war"])
     unknown = {"precision": None, "recall": None, "f1": None, "average_precision": None, "support": 0.0}
-    assert figures == {"drama": unknown | {"ece": 0.5}, "war": unknown | {"ece": None}}
+    assert figures == {
+        "drama": unknown | {"ece": 0.5, "excess_ece": pytest.approx(0.5 - 0.5 * np.sqrt(2 / np.pi))},
+        "war": unknown | {"ece": None, "excess_ece": None},
+    }
 
 
 def test_the_mean_leaves_out_what_is_unknown() -> None:
@@ -224,3 +227,32 @@ def test_what_a_genre_is_taken_for() -> None:
     selected = np.array([[False, True, False], [False, True, True], [False, True, False], [False, False, True]])
     # In the third row drama is right, in the second nobody knows of horror.
     assert metrics.taken_for(labels, selected, genres) == {("comedy", "drama"): 2}
+
+
+def test_what_is_beyond_chance_of_a_genres_calibration_error() -> None:
+    chances = np.full((1000, 2), 0.5)
+    labels = np.column_stack([np.arange(1000) % 2, np.arange(1000) % 10 == 0]).astype(float)
+    honest, sure = metrics.per_genre(labels, chances > 0.4, chances, ["drama", "war"]).values()
+    assert honest["excess_ece"] == 0.0
+    assert sure["ece"] == pytest.approx(0.4)
+    assert sure["excess_ece"] == pytest.approx(0.4 - np.sqrt(2 / np.pi) * np.sqrt(0.25 / 100))
+
+
+_SLICES = {
+    "country=FR": {"rows": 30.0, "micro_f1": 0.8, "macro_f1": 0.1},
+    "country=GB": {"rows": 300.0, "micro_f1": 0.5},
+    "country=US": {"rows": 40.0, "micro_f1": 0.6},
+    "country=IN": {"rows": 29.0, "micro_f1": 0.1},
+    "country=JP": {"rows": 50.0},
+    "country=unknown": {"rows": 90.0, "micro_f1": 0.2},
+    "language=en": {"rows": 500.0, "micro_f1": 0.6},
+    "language=fr": {"rows": 12.0, "micro_f1": 0.1},
+}
+
+
+def test_the_gap_between_the_best_and_the_worst_slice_of_a_kind() -> None:
+    gap = metrics.widest_gap(_SLICES, "country")
+    assert gap is not None
+    assert (gap.best, gap.worst, gap.width) == ("FR", "GB", pytest.approx(0.3))
+    assert metrics.widest_gap(_SLICES, "language") is None
+    assert metrics.widest_gap(_SLICES, "source") is None
