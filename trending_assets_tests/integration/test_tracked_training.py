@@ -56,7 +56,11 @@ def test_a_training_is_tracked_as_the_manifest_tells_it(home: SmallHome) -> None
     assert summary["cost/training_seconds"] == manifest.costs["training_seconds"]
     (artifact,) = (record["artifact"] for record in records if "artifact" in record)
     assert json.loads(artifact["metadata"]) == told
-    assert {file["path"] for file in artifact["manifest"]["contents"]} == {*manifest.files, "manifest.json"}
+    assert {file["path"] for file in artifact["manifest"]["contents"]} == {
+        *manifest.files,
+        "manifest.json",
+        "manifest.sha256",
+    }
     # Trained already: nothing to track.
     home.run("retrain", selection=["genre_keyword"])
     assert len(list((home.folder / "wandb").glob("offline-run-*"))) == 1
