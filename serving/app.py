@@ -36,7 +36,8 @@ _BODY_SECONDS = 10.0
 _QUEUE_SECONDS = 1.0
 _REQUEST_SECONDS = 10.0
 _MIN_GZIP_BYTES = 1024
-_POLL_SECONDS = 1.0
+# A change takes effect within a second, the loading and testing of a model included.
+_POLL_SECONDS = 0.25
 # What each part of the API needs a key's scope for, where keys are asked for.
 _SCOPES: dict[ModuleType, Scope] = {
     titles: "read",
@@ -76,15 +77,18 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        poller = Poller(state, poll_seconds)
-        poller.start()
+        # What the catalogue takes to load must not hold up a rollback.
+        pollers = [Poller(each, poll_seconds) for each in (state.refresh_models, state.catalog.refresh)]
+        for poller in pollers:
+            poller.start()
         state.log.start()
         try:
             yield
         finally:
-            # The log first: the poller may be loading something for seconds.
+            # The log first: a poller may be loading something for seconds.
             await anyio.to_thread.run_sync(state.log.stop)
-            await anyio.to_thread.run_sync(poller.stop)
+            for poller in pollers:
+                await anyio.to_thread.run_sync(poller.stop)
             await state.close()
 
     app = FastAPI(

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from serving.predictors import ChampionLoader, predict_instances
+from serving.predictors import ModelLoader, predict_instances
 from serving.schemas import Instance
 from trending_assets.storage.atomic import replacing
 from trending_assets.storage.registry import ModelRegistry
@@ -41,7 +41,7 @@ def predict_rows(registry: ModelRegistry, rows: Iterator[Row], target: Path) -> 
     Raises:
         NoChampionError: there is no champion.
     """
-    loader = ChampionLoader(registry)
+    loader = ModelLoader(registry)
     ref = loader.find()
     if ref is None:
         raise NoChampionError("no champion: the gate has promoted no model yet; run `trending demo` first")

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from serving.catalog import Catalog, CatalogTitle
-from serving.predictors import Champion
+from serving.predictors import ServedModel
 from serving.problems import InvalidField, invalid_request, title_not_found
 from serving.state import ServingState
 
@@ -53,12 +53,12 @@ async def _catalog(state: State) -> Catalog:
     return state.need_catalog()
 
 
-async def _champion(state: State) -> Champion:
+async def _champion(state: State) -> ServedModel:
     return state.need_champion()
 
 
 CurrentCatalog = Annotated[Catalog, Depends(_catalog)]
-CurrentChampion = Annotated[Champion, Depends(_champion)]
+CurrentChampion = Annotated[ServedModel, Depends(_champion)]
 
 
 async def _title(title_id: str, catalog: CurrentCatalog) -> CatalogTitle:

@@ -67,15 +67,15 @@ def explained(answer: Answer, features: TitleFeatures) -> ExplainedPrediction:
         answer: the prediction.
         features: what it was made from.
     """
-    champion, encoder = answer.champion, answer.champion.encoder
+    model, encoder = answer.model, answer.model.encoder
     if encoder is not None and features.embedding is None:
         features = replace(features, embedding=encoder.encode([features.text])[0])
-    told = champion.predictor.model.explain(features)
+    told = model.predictor.model.explain(features)
     made = answer.prediction
     chosen = [each.genre for each in made.genres if each.selected] or [made.genres[0].genre]
     explanation = PredictionExplanation(
         method=told.method,
-        genres=[_of_genre(told, genre, champion.predictor.genres.index(genre)) for genre in chosen],
+        genres=[_of_genre(told, genre, model.predictor.genres.index(genre)) for genre in chosen],
     )
     return ExplainedPrediction(**dict(made), explanation=explanation)
 

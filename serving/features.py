@@ -4,7 +4,7 @@ The store is read in its own form, without Feast: see :mod:`trending_assets.stor
 """
 
 import datetime as dt
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -66,6 +66,11 @@ class OnlineTitle:
 class OnlineFeatures(Protocol):
     """Reads features of titles online, without holding up the event loop."""
 
+    @property
+    def services(self) -> Collection[str]:
+        """The feature services that can be read."""
+        ...
+
     async def read(
         self, service: str, title_ids: Sequence[str], known: Sequence[OnlineTitle | None] = ()
     ) -> list[OnlineTitle]:
@@ -100,6 +105,11 @@ class StoredFeatures:
 
     def __str__(self) -> str:
         return f"{self._reader}, Feast project {PROJECT}"
+
+    @property
+    def services(self) -> Collection[str]:
+        """The feature services that can be read."""
+        return self._readings.keys()
 
     async def read(
         self, service: str, title_ids: Sequence[str], known: Sequence[OnlineTitle | None] = ()

@@ -35,7 +35,7 @@ def prediction_line(answer: Answer, source: str, latency_ms: float) -> tuple[str
         source: ``online`` or ``text``.
         latency_ms: how long it took.
     """
-    champion, outcome = answer.champion, answer.outcome
+    model, outcome = answer.model, answer.outcome
     record = {
         "record": "prediction",
         "prediction_id": answer.prediction_id,
@@ -45,10 +45,10 @@ def prediction_line(answer: Answer, source: str, latency_ms: float) -> tuple[str
         "input_sha256": outcome.input_sha256,
         "kind": outcome.kind,
         "source": source,
-        "model": champion.ref.model,
-        "version": champion.ref.version,
+        "model": model.ref.model,
+        "version": model.ref.version,
         "variant": VARIANT,
-        "feature_service": champion.manifest.feature_service,
+        "feature_service": model.manifest.feature_service,
         "feature_times": [
             {"view": view, "event_timestamp": moment} for view, moment in sorted(answer.feature_times.items())
         ],

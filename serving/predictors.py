@@ -1,4 +1,4 @@
-"""The champion in memory, and predictions by it."""
+"""A model in memory, and predictions by it."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,8 @@ from serving.problems import not_ready
 from serving.schemas import Instance, ModelName, Prediction
 from trending_assets.domain.catalog.taxonomy import KINDS, Kind
 from trending_assets.domain.genres.predictor import GenrePredictor, GenreScore, abstained
+from trending_assets.domain.genres.self_test import EXAMPLES, SelfTest
+from trending_assets.domain.genres.self_test import FILE as SELF_TEST
 from trending_assets.domain.ids import uuid7
 from trending_assets.domain.predictions.records import input_sha256
 from trending_assets.domain.text.encoder import Encoder
@@ -40,8 +42,8 @@ class TextEncoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The model that serves.
+class ServedModel:
+    """A model that answers requests.
 
     Attributes:
         ref: its name and version.
@@ -75,13 +77,22 @@ class Champion:
             }
         )
 
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The embeddings of texts, one a row.
+
+        Raises:
+            LookupError: the model reads none.
+        """
+        if self.encoder is None:
+            raise LookupError(f"{self.ref} reads no embedding")
+        return self.encoder.encode(texts)
+
     def scores(self, features: Sequence[TitleFeatures]) -> list[list[GenreScore]]:
         """One list a title; an embedding that the model reads and the features lack is computed from the text."""
-        encoder = self.encoder
-        if encoder is None:
+        if self.encoder is None:
             return self.predictor.predict(features)
         lacking = [index for index, each in enumerate(features) if each.embedding is None]
-        vectors = encoder.encode([features[index].text for index in lacking])
+        vectors = self.encode([features[index].text for index in lacking])
         complete = list(features)
         for index, vector in zip(lacking, vectors, strict=True):
             complete[index] = replace(features[index], embedding=vector)
@@ -116,7 +127,7 @@ class Answer:
     Attributes:
         prediction_id: its id.
         title_id: the title; None where the text was sent.
-        champion: the model.
+        model: the model.
         outcome: what that said.
         feature_times: view → event time of what was read online; empty where nothing was.
         as_of: the oldest of them.
@@ -126,7 +137,7 @@ class Answer:
 
     prediction_id: str
     title_id: str | None
-    champion: Champion
+    model: ServedModel
     outcome: Outcome
     feature_times: Mapping[str, dt.datetime]
     as_of: dt.datetime | None = None
@@ -147,9 +158,9 @@ class Answer:
                 "title_id": self.title_id,
                 "genres": orjson.Fragment(outcome.genres),
                 "abstained": outcome.abstained,
-                "model": orjson.Fragment(self.champion.described),
+                "model": orjson.Fragment(self.model.described),
                 "features": {
-                    "service": self.champion.manifest.feature_service,
+                    "service": self.model.manifest.feature_service,
                     "as_of": self.as_of,
                     "stale": self.stale,
                     "missing": outcome.missing,
@@ -168,8 +179,8 @@ def _json(content: object) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_UTC_Z)
 
 
-class ChampionLoader:
-    """Loads champions out of a registry, verified, and the encoder when one first needs it."""
+class ModelLoader:
+    """Loads models out of a registry, verified, and the encoder when one first needs it."""
 
     def __init__(self, registry: ModelRegistry, make_encoder: Callable[[], TextEncoder] = Encoder) -> None:
         self._registry = registry
@@ -180,20 +191,38 @@ class ChampionLoader:
         """The version that the champion alias names; None where there is none."""
         return self._registry.aliases().get("champion")
 
-    def load(self, ref: ModelRef) -> Champion:
-        """The version in memory.
+    def load(self, ref: ModelRef) -> ServedModel:
+        """The version in memory: verified, tested, and warm, since it has predicted once in each way.
+
+        A version that earlier code registered has no self-test; that a file of it is missing would be noticed.
 
         Raises:
             UnknownModelError: it is not registered.
             TamperedModelError: its files are not those that were registered.
             ModelFileError: its files do not fit together.
             EncoderUnavailableError: it reads embeddings, and the encoder's files are missing.
+            SelfTestFailedError: it does not say what it said when it was registered.
+            InvalidScoreError: it gives what is no probability.
         """
-        predictor = load_predictor(self._registry, ref)
+        predictor, manifest = load_predictor(self._registry, ref), self._registry.manifest(ref)
         if predictor.needs_embedding and self._encoder is None:
             self._encoder = self._make_encoder()
-        encoder = self._encoder if predictor.needs_embedding else None
-        return Champion(ref, self._registry.manifest(ref), predictor, encoder)
+        model = ServedModel(ref, manifest, predictor, self._encoder if predictor.needs_embedding else None)
+        if SELF_TEST in manifest.files:
+            SelfTest.stored(self._registry.verified(ref)).check(predictor, model.encode)
+        _warm_up(model)
+        return model
+
+
+def _warm_up(model: ServedModel) -> None:
+    """Has a model predict from a text and from an online row, as the first callers would have it otherwise.
+
+    Raises:
+        InvalidScoreError: it gave what is no probability.
+    """
+    example = EXAMPLES[0]
+    predict_features(model, EXAMPLES)
+    score_title(model, OnlineTitle({}, vars(example), {}, {}))
 
 
 def instance_features(instances: Sequence[Instance]) -> list[TitleFeatures]:
@@ -213,28 +242,28 @@ def instance_features(instances: Sequence[Instance]) -> list[TitleFeatures]:
     ]
 
 
-def predict_instances(champion: Champion, instances: Sequence[Instance]) -> list[Answer]:
+def predict_instances(model: ServedModel, instances: Sequence[Instance]) -> list[Answer]:
     """Predictions for texts that callers sent, in order.
 
     Raises:
         InvalidScoreError: the model gave what is no probability.
     """
-    return predict_features(champion, instance_features(instances))
+    return predict_features(model, instance_features(instances))
 
 
-def predict_features(champion: Champion, features: Sequence[TitleFeatures]) -> list[Answer]:
+def predict_features(model: ServedModel, features: Sequence[TitleFeatures]) -> list[Answer]:
     """The same from features.
 
     Raises:
         InvalidScoreError: the model gave what is no probability.
     """
     return [
-        Answer(uuid7(), None, champion, _outcome(each, scores), {})
-        for each, scores in zip(features, champion.scores(features), strict=True)
+        Answer(uuid7(), None, model, _outcome(each, scores), {})
+        for each, scores in zip(features, model.scores(features), strict=True)
     ]
 
 
-def score_title(champion: Champion, row: OnlineTitle) -> Outcome:
+def score_title(model: ServedModel, row: OnlineTitle) -> Outcome:
     """What a model says of a title from its online features.
 
     Where the embedding or the reduced TF-IDF is missing, it is computed from the text by the code that would have
@@ -251,14 +280,14 @@ def score_title(champion: Champion, row: OnlineTitle) -> Outcome:
             "The title is in the catalogue, and its features are not online yet. They come with the next run that "
             "fills the online store; until then POST /v1/genres/predict takes its text.",
         )
-    return _outcome(features, champion.scores([features])[0], tuple(missing_features(row)))
+    return _outcome(features, model.scores([features])[0], tuple(missing_features(row)))
 
 
-def answer_title(champion: Champion, title_id: str, reading: Reading, outcome: Outcome, at: dt.datetime) -> Answer:
+def answer_title(model: ServedModel, title_id: str, reading: Reading, outcome: Outcome, at: dt.datetime) -> Answer:
     """The prediction for a title of the catalogue.
 
     Args:
-        champion: the model.
+        model: the model.
         title_id: the title.
         reading: its features.
         outcome: what the model says of them.
@@ -266,7 +295,7 @@ def answer_title(champion: Champion, title_id: str, reading: Reading, outcome: O
     """
     row = reading.features
     return Answer(
-        uuid7(), title_id, champion, outcome, row.event_times, row.as_of, row.stale(at), last_known=reading.last_known
+        uuid7(), title_id, model, outcome, row.event_times, row.as_of, row.stale(at), last_known=reading.last_known
     )
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import anyio
 
 from serving.catalog import ACTIVITY, TABLE, Catalog, read_catalog, trend_day
-from serving.features import OnlineFeatures, OnlineStore, store_signature
+from serving.features import OnlineFeatures, OnlineStore, UnknownFeatureServiceError, store_signature
 from serving.known_titles import KnownTitles
 from serving.observability import Metrics
 from serving.prediction_log import PredictionLog
-from serving.predictors import Champion, ChampionLoader, TextEncoder
+from serving.predictors import ModelLoader, ServedModel, TextEncoder
 from serving.problems import not_ready
 from serving.settings import ServingSettings
 from serving.title_scores import TitleScores
@@ -71,7 +71,7 @@ class ServingState:
         self.metrics = metrics
         self.log = PredictionLog.under(home.prediction_log, metrics)
         self.lineage = LineageReader(home, self.registry, open_raw_store(lake, settings.raw_store))
-        loader = ChampionLoader(self.registry, encoder)
+        loader = ModelLoader(self.registry, encoder)
         self.catalog: Watched[Hashable, Catalog] = Watched(
             "catalog",
             signature=lambda: _catalog_signature(lake),
@@ -80,10 +80,10 @@ class ServingState:
             metrics=metrics,
             clock=clock,
         )
-        self.champion: Watched[ModelRef, Champion] = Watched(
+        self.champion: Watched[ModelRef, ServedModel] = Watched(
             "champion",
             signature=loader.find,
-            load=loader.load,
+            load=lambda ref: self._readable(loader.load(ref)),
             absent="no model has been promoted to champion yet",
             metrics=metrics,
             clock=clock,
@@ -106,8 +106,23 @@ class ServingState:
     def refresh(self) -> None:
         """Loads what has changed."""
         self.catalog.refresh()
-        self.champion.refresh()
+        self.refresh_models()
+
+    def refresh_models(self) -> None:
+        """Loads the online store and the champion where they have changed, in this order: one reads the other."""
         self.features.refresh()
+        self.champion.refresh()
+
+    def _readable(self, model: ServedModel) -> ServedModel:
+        """A champion whose features are online, unless nothing serves so far: then it can answer texts at least.
+
+        Raises:
+            UnknownFeatureServiceError: they are not, and requests that are answered now would fail.
+        """
+        features, service = self.features.value, model.manifest.feature_service
+        if self.champion.value is not None and features is not None and service not in features.services:
+            raise UnknownFeatureServiceError(f"{model} reads {service}, which is not in the feature store")
+        return model
 
     def need_catalog(self) -> Catalog:
         """The catalogue.
@@ -117,7 +132,7 @@ class ServingState:
         """
         return _need(self.catalog, "catalog-not-ready", "Titles can be listed as soon as the pipeline has written one.")
 
-    def need_champion(self) -> Champion:
+    def need_champion(self) -> ServedModel:
         """The model that serves.
 
         Raises:
@@ -139,13 +154,20 @@ class ServingState:
 
 
 class Poller:
-    """A thread that refreshes a state again and again.
+    """A thread that refreshes something again and again.
 
-    A thread of its own, since loading a model would hold up the event loop for seconds.
+    A thread of its own, since loading a model would hold up the event loop for seconds, and another one for what need
+    not wait for it.
     """
 
-    def __init__(self, state: ServingState, seconds: float) -> None:
-        self._state = state
+    def __init__(self, refresh: Callable[[], None], seconds: float) -> None:
+        """A thread that does not run yet.
+
+        Args:
+            refresh: what it calls; it must not raise.
+            seconds: from the end of one call to the next.
+        """
+        self._refresh = refresh
         self._seconds = seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="serving-poller", daemon=True)
@@ -161,7 +183,7 @@ class Poller:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._state.refresh()
+            self._refresh()
             self._stopping.wait(self._seconds)
 
 

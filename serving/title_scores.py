@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from serving.features import OnlineTitle
 from serving.observability import Metrics
-from serving.predictors import Champion, Outcome, score_title
+from serving.predictors import Outcome, ServedModel, score_title
 from trending_assets.storage.registry import ModelRef
 
 _CAPACITY = 20_000
@@ -37,11 +37,11 @@ class TitleScores:
         self._kept: OrderedDict[tuple[ModelRef, str], tuple[OnlineTitle, Outcome]] = OrderedDict()
         self._computed, self._remembered = (metrics.scores.labels(how) for how in ("computed", "remembered"))
 
-    async def of(self, champion: Champion, title_id: str, features: OnlineTitle) -> Outcome:
+    async def of(self, model: ServedModel, title_id: str, features: OnlineTitle) -> Outcome:
         """What a model says of a title.
 
         Args:
-            champion: the model.
+            model: the model.
             title_id: the title.
             features: its features; the same object as before where they have not changed.
 
@@ -49,14 +49,14 @@ class TitleScores:
             ProblemError: the title's text is not online yet (503).
         """
         # A registered version never changes.
-        key = champion.ref, title_id
+        key = model.ref, title_id
         kept = self._kept.get(key)
         if kept is not None and kept[0] is features:
             self._kept.move_to_end(key)
             self._remembered.inc()
             return kept[1]
         # In a thread: a model takes from half a millisecond to tens of them.
-        outcome = await anyio.to_thread.run_sync(score_title, champion, features, limiter=self.threads)
+        outcome = await anyio.to_thread.run_sync(score_title, model, features, limiter=self.threads)
         self._computed.inc()
         self._kept[key] = features, outcome
         self._kept.move_to_end(key)

@@ -40,7 +40,7 @@ class Watched(Generic[Signature, Part]):
 
         Args:
             name: the part's name.
-            signature: says which part is there, None where there is none; asked every second.
+            signature: says which part is there, None where there is none; asked several times a second.
             load: reads the part with this signature.
             absent: what to tell callers while there is none.
             metrics: where loads and refusals are counted.

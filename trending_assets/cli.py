@@ -593,7 +593,7 @@ def models_show(ref: Annotated[str, typer.Argument(help="model/version, or an al
 
 @models_app.command("promote")
 def models_promote(ref: Annotated[str, typer.Argument(help="model/version, or challenger.")]) -> None:
-    """Makes a version the champion; the API follows within seconds."""
+    """Makes a version the champion; the API follows within a second."""
     settings = _settings()
     registry = _registry(settings)
     found = registry.aliases().get(ref) or _ref(ref)
@@ -611,7 +611,7 @@ def _write_card(settings: "Settings", registry: "ModelRegistry") -> None:
 
 @models_app.command("rollback")
 def models_rollback() -> None:
-    """Makes the previous champion the champion again; the API follows within seconds."""
+    """Makes the previous champion the champion again; the API follows within a second."""
     settings = _settings()
     registry = _registry(settings)
     champion = registry.roll_back_by_hand()

@@ -16,7 +16,7 @@ from serving.prediction_log import prediction_line
 from serving.predictors import (
     VARIANT,
     Answer,
-    Champion,
+    ServedModel,
     answer_title,
     instance_features,
     online_features,
@@ -91,10 +91,10 @@ async def predict_genres(
 
 
 def _predict(
-    state: ServingState, champion: Champion, instances: Sequence[Instance], started: float, *, explain: bool
+    state: ServingState, model: ServedModel, instances: Sequence[Instance], started: float, *, explain: bool
 ) -> bytes:
     features = instance_features(instances)
-    answers = predict_features(champion, features)
+    answers = predict_features(model, features)
     latency_ms = (time.perf_counter() - started) * 1000
     for answer in answers:
         _keep(state, answer, "text", "text", latency_ms)
@@ -117,7 +117,7 @@ def _count_online(state: ServingState, answer: Answer, started: float, at: float
 
 def _keep(state: ServingState, answer: Answer, source: str, counted_as: str, latency_ms: float) -> None:
     """Counts a prediction and leaves it to the log."""
-    ref = answer.champion.ref
+    ref = answer.model.ref
     note_variant(VARIANT)
     state.metrics.count_prediction(ref.model, ref.version, counted_as, degraded=answer.degraded)
     state.log.add(*prediction_line(answer, source, latency_ms))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serving.predictors import Champion, ChampionLoader
+from serving.predictors import ModelLoader, ServedModel
 from trending_assets.domain.genres.datasets import rows_of
 from trending_assets.domain.genres.held_out import HELD_SPLITS
 from trending_assets.domain.genres.masking import names_a_genre
@@ -32,8 +32,8 @@ NEUTRAL = "Three people meet in a town and spend a long summer there, until one 
 
 
 @pytest.fixture(scope="module")
-def champion(sample_home: Path) -> Champion:
-    loader = ChampionLoader(open_registry(Home(sample_home), None))
+def champion(sample_home: Path) -> ServedModel:
+    loader = ModelLoader(open_registry(Home(sample_home), None))
     ref = loader.find()
     assert ref is not None
     return loader.load(ref)
@@ -52,7 +52,7 @@ def database(sample_home: Path) -> duckdb.DuckDBPyConnection:
     return connect(home, open_registry(home, None))
 
 
-def by_genre(champion: Champion, features: TitleFeatures) -> dict[str, float]:
+def by_genre(champion: ServedModel, features: TitleFeatures) -> dict[str, float]:
     """Genre → probability."""
     return {score.genre: score.probability for score in champion.scores([features])[0]}
 
@@ -62,7 +62,7 @@ def features(plot: str, title: str = "Untitled") -> TitleFeatures:
     return title_features(title, plot, "movie", 1999)
 
 
-def shifts(champion: Champion, pairs: Sequence[tuple[str, str]]) -> tuple[float, float]:
+def shifts(champion: ServedModel, pairs: Sequence[tuple[str, str]]) -> tuple[float, float]:
     """Mean absolute change of a probability between the plots of a pair, and the share of pairs that agree.
 
     They agree where what is most probable for the one is among the three most probable for the other.
@@ -120,13 +120,13 @@ def test_every_title_of_the_catalogue_has_a_prediction(database: duckdb.DuckDBPy
 
 
 @pytest.mark.parametrize("plot", [plot for plot, _ in PLAIN[::6]])
-def test_spacing_and_invisible_characters_change_nothing(plot: str, champion: Champion) -> None:
+def test_spacing_and_invisible_characters_change_nothing(plot: str, champion: ServedModel) -> None:
     messy = "  " + plot.replace(" ", " \n\t ").replace("a", "a\u200b") + "\ufeff "
     assert by_genre(champion, features(messy)) == by_genre(champion, features(plot))
 
 
 @pytest.mark.parametrize(("name", "other"), [("John", "Peter"), ("Mary", "Susan"), *PLACES])
-def test_a_name_hardly_matters(name: str, other: str, champion: Champion) -> None:
+def test_a_name_hardly_matters(name: str, other: str, champion: ServedModel) -> None:
     pairs = [(f"{name} is where it all begins. {plot}", f"{other} is where it all begins. {plot}") for plot, _ in PLAIN]
     change, agreed = shifts(champion, pairs)
     assert 0 < change < 0.06
@@ -137,7 +137,7 @@ def test_a_name_hardly_matters(name: str, other: str, champion: Champion) -> Non
     ("written", "other"),
     [("detective", "detectve"), ("through the", "thru the"), ("neighbour", "neighbor"), ("colour", "color")],
 )
-def test_another_spelling_hardly_matters(written: str, other: str, champion: Champion) -> None:
+def test_another_spelling_hardly_matters(written: str, other: str, champion: ServedModel) -> None:
     plot = (
         "A detective hunts a killer through the rain. His neighbour says that the colour of the car was red, and a "
         "witness disappears the night before the trial."
@@ -158,7 +158,7 @@ def slip(plot: str) -> str:
     return plot.replace(longest, longest[:middle] + longest[middle + 1 :], 1)
 
 
-def test_a_slip_of_spelling_hardly_matters(champion: Champion) -> None:
+def test_a_slip_of_spelling_hardly_matters(champion: ServedModel) -> None:
     plots = [f"{plot} {NEUTRAL}" for plot, _ in PLAIN]
     change, agreed = shifts(champion, [(plot, slip(plot)) for plot in plots])
     assert 0 < change < 0.06
@@ -177,7 +177,7 @@ def test_the_worst_slice_of_every_model_can_be_asked_for(what: str, database: du
 
 
 @pytest.mark.parametrize(("genre", "addition"), ADDITIONS)
-def test_telling_words_raise_their_genre(genre: str, addition: str, champion: Champion) -> None:
+def test_telling_words_raise_their_genre(genre: str, addition: str, champion: ServedModel) -> None:
     assert by_genre(champion, features(f"{addition} {NEUTRAL}"))[genre] > by_genre(champion, features(NEUTRAL))[genre]
 
 
@@ -205,7 +205,7 @@ def test_plots_get_their_genre_as_no_floor_could_tell(
     plots: list[str],
     score: Callable[[Sequence[Sequence[str]]], float],
     least: float,
-    champion: Champion,
+    champion: ServedModel,
     keyword: GenrePredictor,
 ) -> None:
     asked = [features(plot) for plot in plots]
@@ -221,7 +221,7 @@ def test_the_less_plain_plots_name_no_genre() -> None:
     assert [plot for plot, _ in HARD if names_a_genre(plot)] == []
 
 
-def test_no_country_does_much_worse_than_another(sample_home: Path, champion: Champion) -> None:
+def test_no_country_does_much_worse_than_another(sample_home: Path, champion: ServedModel) -> None:
     home = Home(sample_home)
     frame = Lake(home.lake).read("genre_training_set").to_pandas()
     # Neither taught it anything; of one alone too few countries have titles enough.

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.explanations import LARGEST, MAX_EXPLAINED, explained
-from serving.predictors import Answer, Champion, Outcome
+from serving.predictors import Answer, Outcome, ServedModel
 from serving.state import ServingState
 from trending_assets.domain.genres.calibration import Calibration
 from trending_assets.domain.genres.datasets import label_matrix, rows_of
@@ -121,7 +121,7 @@ def test_parts_that_do_not_add_up_leave_no_rest() -> None:
     trained_at = dt.datetime(2025, 6, 27, tzinfo=dt.UTC)
     manifest = SimpleNamespace(feature_service="s", trained_at=trained_at)
     predictor = GenrePredictor(Told(told), {"drama": 0.5})  # type: ignore[arg-type]
-    champion = Champion(ModelRef("m", "20250627-aaaaaaaa"), manifest, predictor, encoder)  # type: ignore[arg-type]
+    champion = ServedModel(ModelRef("m", "20250627-aaaaaaaa"), manifest, predictor, encoder)  # type: ignore[arg-type]
     features = title_features("ghost", "", "movie", None)
     outcome = Outcome(json.dumps([DRAMA]).encode(), abstained=False, input_sha256="0" * 64, kind="movie")
     made = explained(Answer(uuid7(), None, champion, outcome, {}), features)

@@ -56,7 +56,7 @@ SENT = ("title", "plot", "kind", "year", "countries", "runtime_minutes", "certif
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose features are those that the pipeline computes, and one model of each kind in its registry."""
-    world = World(tmp_path_factory.mktemp("parity"))
+    world = World(tmp_path_factory.mktemp("parity"), encoder=Encoder)
     world.land_catalog(ROWS)
     made = [title_features(**{name: row[name] for name in SENT}) for row in ROWS]
     texts = pd.DataFrame(

@@ -8,9 +8,9 @@ import pytest
 from serving.catalog import Catalog, read_catalog
 from serving.known_titles import Reading
 from serving.predictors import (
-    Champion,
-    ChampionLoader,
     InvalidScoreError,
+    ModelLoader,
+    ServedModel,
     answer_title,
     missing_features,
     online_features,
@@ -37,14 +37,14 @@ def catalog(world: World) -> Catalog:
 
 
 @pytest.fixture
-def embedding_champion(world: World) -> Champion:
+def embedding_champion(world: World) -> ServedModel:
     ref = world.register()
     manifest = world.registry.manifest(ref).model_copy(update={"feature_service": EmbeddingModel.feature_service})
     predictor = GenrePredictor(cast("GenreModel", EmbeddingModel()), {"drama": 0.05})
-    return Champion(ref, manifest, predictor, FakeEncoder())
+    return ServedModel(ref, manifest, predictor, FakeEncoder())
 
 
-def predict(champion: Champion, features: FakeFeatures, catalog: Catalog):
+def predict(champion: ServedModel, features: FakeFeatures, catalog: Catalog):
     (row,) = asyncio.run(features.read(champion.manifest.feature_service, ["tt0133093"]))
     outcome = score_title(champion, row)
     reading = Reading(row, last_known=False)
@@ -142,7 +142,7 @@ def test_a_model_without_embeddings_loads_no_encoder(world: World) -> None:
         raise AssertionError("nothing needs it")
 
     ref = world.promote()
-    loader = ChampionLoader(world.registry, no_encoder)
+    loader = ModelLoader(world.registry, no_encoder)
     assert loader.find() == ref
     assert loader.load(ref).encoder is None
 
@@ -152,7 +152,7 @@ def test_a_changed_file_is_refused(world: World) -> None:
     file = world.registry.verified(ref) / "model.json"
     file.write_text(file.read_text().replace("0.6", "0.9"))
     with pytest.raises(TamperedModelError, match=r"model\.json"):
-        ChampionLoader(world.registry).load(ref)
+        ModelLoader(world.registry).load(ref)
 
 
 @pytest.mark.parametrize("value", [float("nan"), -1.0, 1001.0])

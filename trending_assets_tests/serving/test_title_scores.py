@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from serving.observability import Metrics
-from serving.predictors import Champion
+from serving.predictors import ServedModel
 from serving.problems import ProblemError
 from serving.title_scores import TitleScores
 from trending_assets.domain.genres.models import GenreModel
@@ -21,13 +21,13 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-def champion(world: World, version: str) -> Champion:
+def champion(world: World, version: str) -> ServedModel:
     ref = world.register(version)
     predictor = GenrePredictor(cast("GenreModel", EmbeddingModel()), {"drama": 0.05})
-    return Champion(ref, world.registry.manifest(ref), predictor, FakeEncoder())
+    return ServedModel(ref, world.registry.manifest(ref), predictor, FakeEncoder())
 
 
-def of(scores: TitleScores, model: Champion, *rows) -> list[bytes]:
+def of(scores: TitleScores, model: ServedModel, *rows) -> list[bytes]:
     async def one_after_the_other() -> list[bytes]:
         return [(await scores.of(model, title_id, row)).genres for title_id, row in rows]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,8 +12,11 @@ import pyarrow as pa
 
 from serving.catalog import ACTIVITY, TABLE
 from serving.features import OnlineTitle, UnknownFeatureServiceError
+from serving.predictors import TextEncoder
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, TEXT_SERVICE, GenreModel
+from trending_assets.domain.genres.predictor import GenrePredictor
+from trending_assets.domain.genres.self_test import SelfTest
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
@@ -161,10 +164,16 @@ class World:
     Attributes:
         folder: the home.
         titles: rows of the catalogue.
+        encoder: makes the encoder that models are registered with.
     """
 
-    def __init__(self, folder: Path, registry: ModelRegistry | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        registry: ModelRegistry | None = None,
+        encoder: Callable[[], TextEncoder] | None = None,
+    ) -> None:
+        self.folder, self.encoder = folder, encoder or FakeEncoder
         self.titles = [dict(row) for row in TITLES]
         self.registry = registry or open_registry(Home(folder), None)
         self.lake = Lake(Home(folder).lake)
@@ -178,8 +187,15 @@ class World:
         """Writes the trend scores of a day."""
         self.lake.write(ACTIVITY, pa.Table.from_pylist(list(rows)), day=day.isoformat())
 
-    def register(self, version: str = "20250626-aaaaaaaa", model: GenreModel = TINY, **fields: object) -> ModelRef:
-        """Registers a model version."""
+    def register(
+        self,
+        version: str = "20250626-aaaaaaaa",
+        model: GenreModel = TINY,
+        *,
+        tested: GenreModel | None = None,
+        **fields: object,
+    ) -> ModelRef:
+        """Registers a model version, with the self-test of another one where that is given."""
         ref = ModelRef(model.name, version)
         thresholds = dict.fromkeys(model.genres, 0.5)
         manifest: dict[str, object] = {
@@ -199,7 +215,13 @@ class World:
             "seed": 1,
             **fields,
         }
-        self.registry.register(ref, manifest, model.save)
+        predictor = GenrePredictor(tested or model, thresholds)
+
+        def save(folder: Path) -> None:
+            model.save(folder)
+            SelfTest.of(predictor, lambda texts: self.encoder().encode(texts)).save(folder)
+
+        self.registry.register(ref, manifest, save)
         return ref
 
     def promote(self, version: str = "20250626-aaaaaaaa", **fields: object) -> ModelRef:

@@ -26,6 +26,7 @@ from trending_assets.domain.genres.latency import measure_latency
 from trending_assets.domain.genres.models import GenreModel, model_class
 from trending_assets.domain.genres.plots import evaluation_plots
 from trending_assets.domain.genres.reduced_tfidf import ReducedTfIdf
+from trending_assets.domain.genres.self_test import SelfTest
 from trending_assets.domain.genres.training import TrainedModel, train
 from trending_assets.domain.genres.xgb import XGBoostModel
 from trending_assets.domain.text.encoder import Encoder
@@ -220,12 +221,14 @@ def register(
     }
 
     drift_reference = _drift_reference(trained, held_out, frame)
+    self_test = SelfTest.of(trained.predictor, lambda texts: encoder().encode(texts))
 
     def save(folder: Path) -> None:
         trained.model.save(folder)
         trained.save_out_of_fold(folder)
         held_out.save(folder)
         drift_reference.save(folder)
+        self_test.save(folder)
         for name, png in evaluation_plots(evaluation, str(ref)).items():
             (folder / name).write_bytes(png)
 

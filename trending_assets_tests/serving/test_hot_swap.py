@@ -1,0 +1,144 @@
+"""A champion is swapped for another while requests go on; one that is bad is not."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from serving.app import create_app
+from serving.predictors import InvalidScoreError, ModelLoader
+from serving.settings import ServingSettings
+from serving.state import ServingState
+from trending_assets.domain.genres.majority import MajorityModel
+from trending_assets.domain.genres.self_test import FILE
+from trending_assets.storage.model_files import TamperedModelError
+from trending_assets.storage.registry import ModelRef
+from trending_assets_tests.serving.world import TINY, FakeEncoder, FakeFeatures, World
+
+OTHER = MajorityModel(("comedy", "drama", "western"), np.array([0.7, 0.2, 0.1]), ("comedy",))
+BODY = {"instances": [{"title": "The Matrix", "plot": "A hacker learns of a simulation.", "kind": "movie"}]}
+SWAPS = 20
+WAIT_SECONDS = 30
+
+
+@pytest.fixture
+def polled(world: World, features: FakeFeatures) -> Iterator[TestClient]:
+    """An API that looks for changes by itself."""
+    world.land_catalog()
+    world.promote()
+    world.apply_features()
+    features.fill(world.titles)
+    app = create_app(
+        ServingSettings(home=world.folder), features=lambda _: features, encoder=FakeEncoder, poll_seconds=0.01
+    )
+    with TestClient(app) as client:
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        yield client
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
+
+
+class Load:
+    """Threads that ask for predictions in both ways until they are stopped.
+
+    Attributes:
+        failures: every answer that was none.
+        versions: the versions that answered, each with what they said of drama.
+    """
+
+    def __init__(self, client: TestClient, threads: int = 4) -> None:
+        self.failures: list[str] = []
+        self.versions: set[tuple[str, float]] = set()
+        self._client, self._stopping = client, threading.Event()
+        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self) -> None:
+        while not self._stopping.is_set():
+            by_text, by_id = (
+                self._client.post("/v1/genres/predict", json=BODY),
+                self._client.get("/v1/titles/tt0133093/genres"),
+            )
+            self.failures += [answer.text for answer in (by_text, by_id) if answer.status_code != 200]
+            if by_text.status_code == by_id.status_code == 200:
+                for told in (*by_text.json()["predictions"], by_id.json()):
+                    (drama,) = (each["probability"] for each in told["genres"] if each["genre"] == "drama")
+                    self.versions.add((told["model"]["version"], drama))
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(WAIT_SECONDS)
+
+
+def test_swaps_back_and_forth_under_load_fail_no_request(polled: TestClient, world: World) -> None:
+    first, second = ModelRef(TINY.name, "20250626-aaaaaaaa"), world.register("20250627-bbbbbbbb", OTHER)
+    state: ServingState = polled.app.state.serving  # type: ignore[attr-defined]
+    load = Load(polled)
+    for ref in itertools.islice(itertools.cycle([second, first]), SWAPS):
+        world.registry.promote(ref)
+        wait_until(lambda ref=ref: state.champion.value is not None and state.champion.value.ref == ref)
+        asked = polled.get("/v1/titles/tt0133093/genres").json()
+        assert asked["model"]["version"] == ref.version
+    load.stop()
+    assert load.failures == []
+    # Each said what is its own, by id too: scores that are remembered belong to a version.
+    assert load.versions == {(first.version, 0.6), (second.version, 0.2)}
+
+
+def test_a_model_that_fails_its_self_test_is_refused_and_the_old_one_stays(
+    ready: TestClient, state: ServingState, world: World
+) -> None:
+    bad = world.register("20250627-bbbbbbbb", OTHER, tested=TINY)
+    world.registry.promote(bad)
+    state.refresh()
+    assert ready.post("/v1/genres/predict", json=BODY).json()["predictions"][0]["model"]["version"].endswith("aaaaaaaa")
+    assert state.metrics.registry.get_sample_value("trending_refused_loads_total", {"part": "champion"}) == 1
+    assert "SelfTestFailedError" in (state.champion.trouble or "")
+    world.registry.rollback()
+    state.refresh()
+    assert state.champion.trouble is None
+
+
+def test_the_self_test_is_part_of_what_is_verified(world: World) -> None:
+    ref = world.promote()
+    path = world.registry.verified(ref) / FILE
+    path.write_text(path.read_text().replace("0.6", "0.9"))
+    with pytest.raises(TamperedModelError, match=FILE):
+        ModelLoader(world.registry).load(ref)
+    path.unlink()
+    with pytest.raises(TamperedModelError, match=FILE):
+        ModelLoader(world.registry).load(ref)
+
+
+def test_a_version_without_a_self_test_is_loaded_all_the_same(world: World) -> None:
+    ref = ModelRef(TINY.name, "20250601-00000000")
+    fields = world.registry.manifest(world.register()).model_dump(exclude={"model", "version", "files"})
+    world.registry.register(ref, fields, TINY.save)
+    assert ModelLoader(world.registry).load(ref).ref == ref
+
+
+def test_a_model_that_gives_no_probability_is_found_before_it_serves(world: World) -> None:
+    ref = world.register("20250627-bbbbbbbb", MajorityModel(("drama",), np.array([1.5]), ()))
+    with pytest.raises(InvalidScoreError):
+        ModelLoader(world.registry).load(ref)
+
+
+def test_a_model_whose_features_are_not_online_does_not_take_the_place_of_one_whose_are(
+    ready: TestClient, state: ServingState, world: World, features: FakeFeatures
+) -> None:
+    features.services.clear()
+    world.promote("20250627-bbbbbbbb")
+    state.refresh()
+    assert "UnknownFeatureServiceError" in (state.champion.trouble or "")
+    assert ready.post("/v1/genres/predict", json=BODY).json()["predictions"][0]["model"]["version"].endswith("aaaaaaaa")
