@@ -82,9 +82,11 @@ def create_app(
         for poller in pollers:
             poller.start()
         state.log.start()
+        state.shadow.start()
         try:
             yield
         finally:
+            await state.shadow.stop()
             # The log first: a poller may be loading something for seconds.
             await anyio.to_thread.run_sync(state.log.stop)
             for poller in pollers:

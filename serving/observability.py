@@ -176,13 +176,13 @@ class Metrics:
         )
         self.loads = Counter(
             "trending_loads",
-            "Catalogues, feature stores and champions that were loaded.",
+            "Catalogues, feature stores, champions and experiments that were loaded.",
             ["part"],
             registry=self.registry,
         )
         self.refusals = Counter(
             "trending_refused_loads",
-            "Catalogues, feature stores and champions that were found and could not be loaded.",
+            "Catalogues, feature stores, champions and experiments that were found and could not be loaded.",
             ["part"],
             registry=self.registry,
         )
@@ -201,7 +201,23 @@ class Metrics:
             "Records of the prediction log that were dropped, since the disk was full or too slow.",
             registry=self.registry,
         )
-
+        self.challenger_failures = Counter(
+            "trending_challenger_failures",
+            "Answers that the challenger failed to give, and that the champion gave in its place.",
+            registry=self.registry,
+        )
+        self.shadow_queue = Gauge(
+            "trending_shadow_queue",
+            "Titles that wait for the challenger to predict them unseen.",
+            registry=self.registry,
+        )
+        self.shadow = Counter(
+            "trending_shadow_predictions",
+            "Titles that the challenger was to predict unseen, by outcome: made, failed, or dropped since too many "
+            "waited.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.in_flight = Gauge("trending_requests_in_flight", "Requests that are worked on.", registry=self.registry)
         self.queued = Gauge(
             "trending_requests_queued", "Requests that wait until one is worked on.", registry=self.registry

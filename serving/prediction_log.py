@@ -15,7 +15,7 @@ from pathlib import Path
 from orjson import Fragment
 
 from serving.observability import Metrics, current_key_id, current_request_id, log
-from serving.predictors import VARIANT, Answer
+from serving.predictors import Answer
 from trending_assets.domain.predictions.records import day_of
 from trending_assets.storage.prediction_segments import SegmentedLog, encode_record, predictions_of
 
@@ -47,7 +47,7 @@ def prediction_line(answer: Answer, source: str, latency_ms: float) -> tuple[str
         "source": source,
         "model": model.ref.model,
         "version": model.ref.version,
-        "variant": VARIANT,
+        "variant": model.variant,
         "feature_service": model.manifest.feature_service,
         "feature_times": [
             {"view": view, "event_timestamp": moment} for view, moment in sorted(answer.feature_times.items())

@@ -19,12 +19,12 @@ from trending_assets.domain.genres.predictor import GenrePredictor, GenreScore, 
 from trending_assets.domain.genres.self_test import EXAMPLES, SelfTest
 from trending_assets.domain.genres.self_test import FILE as SELF_TEST
 from trending_assets.domain.ids import uuid7
+from trending_assets.domain.predictions.experiments import CHAMPION, Variant
 from trending_assets.domain.predictions.records import input_sha256
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, load_predictor
 
-VARIANT = "champion"
 # These may be unknown; any other feature of a title that is null online is as good as missing.
 _NULLABLE = frozenset({"year", "runtime_minutes", "certificate"})
 
@@ -50,12 +50,14 @@ class ServedModel:
         manifest: what it is and what it came from.
         predictor: the model with its thresholds.
         encoder: encodes texts; None where the model reads no embedding.
+        variant: in what part it answers.
     """
 
     ref: ModelRef
     manifest: Manifest
     predictor: GenrePredictor
     encoder: TextEncoder | None
+    variant: Variant = CHAMPION
 
     def __str__(self) -> str:
         return str(self.ref)
@@ -73,7 +75,7 @@ class ServedModel:
                 "name": self.ref.model,
                 "version": self.ref.version,
                 "trained_at": self.manifest.trained_at,
-                "variant": VARIANT,
+                "variant": self.variant,
             }
         )
 

@@ -313,7 +313,9 @@ class PredictionModel(BaseModel):
     name: str
     version: str
     trained_at: dt.datetime
-    variant: Literal["champion"]
+    variant: Literal["champion", "challenger"] = Field(
+        description="The challenger answers a share of the keys or titles while an experiment runs."
+    )
 
 
 class PredictionFeatures(BaseModel):

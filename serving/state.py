@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 
 from serving.catalog import ACTIVITY, TABLE, Catalog, read_catalog, trend_day
+from serving.experiments import RunningExperiment, Shadow
 from serving.features import OnlineFeatures, OnlineStore, UnknownFeatureServiceError, store_signature
 from serving.known_titles import KnownTitles
 from serving.observability import Metrics
@@ -17,7 +18,9 @@ from serving.problems import not_ready
 from serving.settings import ServingSettings
 from serving.title_scores import TitleScores
 from serving.watched import Part, Signature, Watched
+from trending_assets.domain.predictions.experiments import Experiment
 from trending_assets.domain.text.encoder import Encoder
+from trending_assets.storage.experiments import Experiments
 from trending_assets.storage.feature_store import FeastUrls
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
@@ -42,7 +45,9 @@ class ServingState:
         champion: the model that serves.
         features: the online store.
         known: reads the online store, and knows what it said before.
-        scores: what the champion says of titles.
+        scores: what models say of titles.
+        experiment: the experiment that runs, unless its challenger cannot be loaded.
+        shadow: asks the challenger what the champion has answered.
     """
 
     def __init__(
@@ -96,8 +101,22 @@ class ServingState:
             metrics=metrics,
             clock=clock,
         )
+        experiments = Experiments(home.experiments)
+        self.experiment: Watched[Experiment, RunningExperiment] = Watched(
+            "experiment",
+            signature=experiments.running,
+            load=lambda found: RunningExperiment.of(
+                found, self._readable(loader.load(ModelRef.parse(found.challenger)))
+            ),
+            absent="no experiment runs",
+            metrics=metrics,
+            clock=clock,
+            # Whoever has stopped it wants it to end, and the champion answers in any case.
+            keeps=False,
+        )
         self.known = KnownTitles(metrics, clock=clock)
         self.scores = TitleScores(metrics, anyio.CapacityLimiter(_MODELS_AT_A_TIME))
+        self.shadow = Shadow(metrics, self.log, lambda: self.known, self.need_features)
 
     async def close(self) -> None:
         """Lets go of the online store; nothing is predicted after."""
@@ -109,12 +128,16 @@ class ServingState:
         self.refresh_models()
 
     def refresh_models(self) -> None:
-        """Loads the online store and the champion where they have changed, in this order: one reads the other."""
+        """Loads the online store, the champion and the experiment where they have changed, the former first.
+
+        A model is swapped in where its features are online.
+        """
         self.features.refresh()
         self.champion.refresh()
+        self.experiment.refresh()
 
     def _readable(self, model: ServedModel) -> ServedModel:
-        """A champion whose features are online, unless nothing serves so far: then it can answer texts at least.
+        """A model whose features are online, unless nothing serves so far: then it can answer texts at least.
 
         Raises:
             UnknownFeatureServiceError: they are not, and requests that are answered now would fail.

@@ -35,6 +35,7 @@ class Watched(Generic[Signature, Part]):
         absent: str,
         metrics: Metrics,
         clock: Callable[[], float],
+        keeps: bool = True,
     ) -> None:
         """Watches a part; nothing is read until :meth:`refresh`.
 
@@ -45,8 +46,10 @@ class Watched(Generic[Signature, Part]):
             absent: what to tell callers while there is none.
             metrics: where loads and refusals are counted.
             clock: seconds that only grow.
+            keeps: whether the one in use stays where it is gone or the newest is bad; it is let go of otherwise.
         """
         self.name = name
+        self._keeps = keeps
         self._find = signature
         self._load = load
         self._absent = absent
@@ -72,7 +75,8 @@ class Watched(Generic[Signature, Part]):
         """Loads the part where it has changed.
 
         One that cannot be loaded is refused, counted and logged, and tried again after a while or when it changes; the
-        one in use stays. So does one whose files are gone: what was loaded can still answer.
+        one in use stays, unless it is not to be kept. So does one whose files are gone: what was loaded can still
+        answer.
         """
         with self._lock:
             try:
@@ -81,6 +85,7 @@ class Watched(Generic[Signature, Part]):
                 self._refuse(f"{type(error).__name__}: {error}", error)
                 return
             if signature is None:
+                self._let_go()
                 self._trouble = self._absent if self._value is None else None
             elif signature == self._loaded:
                 self._accept()
@@ -98,6 +103,10 @@ class Watched(Generic[Signature, Part]):
         self._metrics.loads.labels(self.name).inc()
         log.info("loaded", part=self.name, identity=str(value))
 
+    def _let_go(self) -> None:
+        if not self._keeps:
+            self._value = self._loaded = None
+
     def _accept(self) -> None:
         self._refusal = self._trouble = None
 
@@ -106,6 +115,7 @@ class Watched(Generic[Signature, Part]):
         return refusal is not None and refusal.signature == signature and self._clock() - refusal.at < _RETRY_SECONDS
 
     def _refuse(self, signature: Hashable, error: Exception) -> None:
+        self._let_go()
         if self._waits(signature):
             return
         self._refusal = _Refusal(signature, self._clock())

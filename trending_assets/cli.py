@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trending_assets.automation.pipeline import Pipeline
     from trending_assets.settings import Settings
     from trending_assets.storage.api_keys import ApiKeys
+    from trending_assets.storage.experiments import Experiments
     from trending_assets.storage.lineage import LineageReader
     from trending_assets.storage.registry import ModelRef, ModelRegistry
 
@@ -36,6 +37,8 @@ wandb_app = typer.Typer(no_args_is_help=True, help="Experiment tracking.")
 app.add_typer(wandb_app, name="wandb")
 keys_app = typer.Typer(no_args_is_help=True, help="Keys of the API.")
 app.add_typer(keys_app, name="keys")
+experiments_app = typer.Typer(no_args_is_help=True, help="Champion and challenger on live requests.")
+app.add_typer(experiments_app, name="experiments")
 
 # Bound to the real stream: while a run goes on, what its steps print is sent to a log.
 console = Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -675,6 +678,61 @@ def _keys() -> "ApiKeys":
     from trending_assets.storage.home import Home
 
     return ApiKeys(Home(_settings().home).api_keys)
+
+
+@experiments_app.command("start")
+def experiments_start(
+    unit: Annotated[Literal["key", "title"], typer.Option(help="What gets one variant for good.")] = "title",
+    share: Annotated[float, typer.Option(help="Of the units that the challenger answers: 0 or more, below 1.")] = 0.5,
+    shadow: Annotated[
+        float, typer.Option(help="Of the champion's answers that the challenger gives too, unseen: 0 to 1.")
+    ] = 0.1,
+) -> None:
+    """Compares the challenger with the champion on live requests; the API follows within a second."""
+    from trending_assets.experiments import start_experiment
+
+    settings = _settings()
+    if not 0 <= share < 1 or not 0 <= shadow <= 1 or not share + shadow:
+        raise CommandError("--share is 0 or more and below 1, --shadow from 0 to 1, and one of them is not 0")
+    made = start_experiment(
+        _experiments(settings), _registry(settings), unit=unit, share=share, shadow=shadow, now=datetime.now(UTC)
+    )
+    console.print(f"experiment {made.experiment_id}: {made.challenger} against {made.champion}", markup=False)
+
+
+@experiments_app.command("stop")
+def experiments_stop(experiment_id: Annotated[str, typer.Argument(help="The experiment's id.")]) -> None:
+    """Ends an experiment: the champion answers everything again, within a second."""
+    stopped = _experiments(_settings()).stop(experiment_id, datetime.now(UTC))
+    console.print(f"stopped: {stopped.experiment_id}")
+
+
+@experiments_app.command("list")
+def experiments_list() -> None:
+    """Lists the experiments."""
+    from trending_assets.experiments import show_experiments
+
+    show_experiments(console, _experiments(_settings()).all())
+
+
+@experiments_app.command("report")
+def experiments_report(experiment_id: Annotated[str, typer.Argument(help="The experiment's id.")]) -> None:
+    """Says how often both models agree, and which is better, as far as feedback and later labels tell."""
+    from trending_assets.experiments import show_comparison
+    from trending_assets.storage.experiments import compared
+    from trending_assets.storage.home import Home
+    from trending_assets.storage.lake import Lake
+
+    home = Home(_settings().home)
+    found = _experiments(_settings()).find(experiment_id)
+    show_comparison(console, found, compared(found, Lake(home.lake), home.prediction_log, datetime.now(UTC)))
+
+
+def _experiments(settings: "Settings") -> "Experiments":
+    from trending_assets.storage.experiments import Experiments
+    from trending_assets.storage.home import Home
+
+    return Experiments(Home(settings.home).experiments)
 
 
 def _ref(text: str) -> "ModelRef":

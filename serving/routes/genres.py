@@ -1,5 +1,6 @@
-"""Genres predicted by the champion: of a known title from its online features, of any other from its text."""
+"""Genres predicted by whoever serves: of a known title from its online features, of any other from its text."""
 
+import datetime as dt
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -9,12 +10,13 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from serving.deps import CurrentChampion, State, found_title, serving_state
+from serving.experiments import RunningExperiment
 from serving.explanations import MAX_EXPLAINED, ExplainedPrediction, ExplainedResponse, explained
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
-from serving.observability import note_variant
+from serving.known_titles import Reading
+from serving.observability import current_key_id, frames_of, log, note_variant
 from serving.prediction_log import prediction_line
 from serving.predictors import (
-    VARIANT,
     Answer,
     ServedModel,
     answer_title,
@@ -22,9 +24,10 @@ from serving.predictors import (
     online_features,
     predict_features,
 )
-from serving.problems import InvalidField, invalid_request, not_ready, problem_responses
+from serving.problems import InvalidField, ProblemError, invalid_request, not_ready, problem_responses
 from serving.schemas import Instance, Prediction, PredictRequest, PredictResponse
 from serving.state import ServingState
+from trending_assets.domain.text.features import TitleFeatures
 
 router = APIRouter(tags=["genres"])
 
@@ -44,9 +47,12 @@ async def title_genres(title_id: str, request: Request, explain: Explain = False
     state = serving_state(request)
     catalog = state.need_catalog()
     title, champion = found_title(catalog, title_id), state.need_champion()
-    service, at = champion.manifest.feature_service, catalog.end()
+    at, running = catalog.end(), state.experiment.value
     try:
-        reading = await state.known.read(state.need_features(), service, title.title_id)
+        if running is None:
+            answer, reading = await _of_title(state, champion, title.title_id, at)
+        else:
+            answer, reading = await _in_experiment(state, running, champion, title.title_id, at)
     except UnknownFeatureServiceError:
         raise not_ready(
             "features-not-ready", "The feature service that the champion reads has not been applied yet."
@@ -57,14 +63,40 @@ async def title_genres(title_id: str, request: Request, explain: Explain = False
             "The online store does not answer at the moment, and the features of this title are not known from before. "
             "Ask again in a moment; POST /v1/genres/predict takes the title's text.",
         ) from None
-    outcome = await state.scores.of(champion, title.title_id, reading.features)
-    answer = answer_title(champion, title.title_id, reading, outcome, at)
     _count_online(state, answer, started, at.timestamp())
     features = online_features(reading.features) if explain else None
     if features is None:
         return Response(answer.json(), media_type=_JSON)
     told = await anyio.to_thread.run_sync(explained, answer, features, limiter=state.scores.threads)
     return Response(told.model_dump_json(), media_type=_JSON)
+
+
+async def _of_title(state: ServingState, model: ServedModel, title_id: str, at: dt.datetime) -> tuple[Answer, Reading]:
+    reading = await state.known.read(state.need_features(), model.manifest.feature_service, title_id)
+    outcome = await state.scores.of(model, title_id, reading.features)
+    return answer_title(model, title_id, reading, outcome, at), reading
+
+
+async def _in_experiment(
+    state: ServingState, running: RunningExperiment, champion: ServedModel, title_id: str, at: dt.datetime
+) -> tuple[Answer, Reading]:
+    """The answer of whoever the title or the key was given; the champion's where the challenger fails."""
+    model = running.model_for(champion, current_key_id(), title_id)
+    if model is not champion:
+        try:
+            return await _of_title(state, model, title_id, at)
+        except ProblemError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the challenger, the caller gets an answer
+            _tell_failure(state, model, error)
+    answer, reading = await _of_title(state, champion, title_id, at)
+    state.shadow.offer_title(running, answer, reading, at)
+    return answer, reading
+
+
+def _tell_failure(state: ServingState, model: ServedModel, error: Exception) -> None:
+    state.metrics.challenger_failures.inc()
+    log.error("challenger_failed", model=str(model), error=type(error).__name__, frames=frames_of(error))
 
 
 @router.post(
@@ -82,26 +114,45 @@ async def predict_genres(
     if explain and len(body.instances) > MAX_EXPLAINED:
         message = f"`explain` takes at most {MAX_EXPLAINED} instances"
         raise invalid_request([InvalidField(location="body.instances", message=message)])
+    running = state.experiment.value
+    model = champion if running is None else running.model_for(champion, current_key_id(), None)
     # In a thread, and few at a time: a batch takes a model up to a second.
-    content = await anyio.to_thread.run_sync(
-        partial(_predict, state, champion, body.instances, time.perf_counter(), explain=explain),
+    content, made = await anyio.to_thread.run_sync(
+        partial(_predict, state, (champion, model), body.instances, time.perf_counter(), explain=explain),
         limiter=state.scores.threads,
     )
+    if running is not None:
+        for answer, features in made:
+            state.shadow.offer_text(running, answer, features)
     return Response(content, media_type=_JSON)
 
 
 def _predict(
-    state: ServingState, model: ServedModel, instances: Sequence[Instance], started: float, *, explain: bool
-) -> bytes:
+    state: ServingState,
+    models: tuple[ServedModel, ServedModel],
+    instances: Sequence[Instance],
+    started: float,
+    *,
+    explain: bool,
+) -> tuple[bytes, list[tuple[Answer, TitleFeatures]]]:
+    """The body of the answer, and what it was made of; of two models the first steps in where the second fails."""
+    champion, model = models
     features = instance_features(instances)
-    answers = predict_features(model, features)
+    try:
+        answers = predict_features(model, features)
+    except Exception as error:
+        if model is champion:
+            raise
+        _tell_failure(state, model, error)
+        answers = predict_features(champion, features)
+    made = list(zip(answers, features, strict=True))
     latency_ms = (time.perf_counter() - started) * 1000
     for answer in answers:
         _keep(state, answer, "text", "text", latency_ms)
     if explain:
-        told = [explained(answer, each) for answer, each in zip(answers, features, strict=True)]
-        return ExplainedResponse(predictions=told).model_dump_json().encode()
-    return b'{"predictions":[' + b",".join(answer.json() for answer in answers) + b"]}"
+        told = [explained(answer, each) for answer, each in made]
+        return ExplainedResponse(predictions=told).model_dump_json().encode(), made
+    return b'{"predictions":[' + b",".join(answer.json() for answer in answers) + b"]}", made
 
 
 def _count_online(state: ServingState, answer: Answer, started: float, at: float) -> None:
@@ -118,6 +169,6 @@ def _count_online(state: ServingState, answer: Answer, started: float, at: float
 def _keep(state: ServingState, answer: Answer, source: str, counted_as: str, latency_ms: float) -> None:
     """Counts a prediction and leaves it to the log."""
     ref = answer.model.ref
-    note_variant(VARIANT)
+    note_variant(answer.model.variant)
     state.metrics.count_prediction(ref.model, ref.version, counted_as, degraded=answer.degraded)
     state.log.add(*prediction_line(answer, source, latency_ms))

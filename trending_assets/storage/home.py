@@ -88,6 +88,11 @@ class Home:
         return self.folder / "prediction_log"
 
     @property
+    def experiments(self) -> Path:
+        """Experiments with model versions."""
+        return self.folder / "experiments" / "experiments.json"
+
+    @property
     def writes(self) -> Path:
         """Which run wrote which file of the lake."""
         return self.folder / "writes"

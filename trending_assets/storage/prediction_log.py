@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from trending_assets.domain.predictions.records import (
 from trending_assets.storage.atomic import exclusively
 from trending_assets.storage.lake import Lake, Write
 from trending_assets.storage.prediction_segments import (
+    Segment,
     SegmentContent,
     read_segments,
     records_with,
@@ -155,6 +156,29 @@ def predictions_of_titles(lake: Lake, folder: Path, title_ids: Collection[str], 
                 found[row["prediction_id"]] = row
     for name in sorted(found):
         yield found[name]
+
+
+def logged_days(lake: Lake, folder: Path, first: str, last: str) -> Iterator[pa.Table]:
+    """Days of the log as rows of ``PREDICTION_LOG``, whether they were compacted or not; nothing is written.
+
+    Args:
+        lake: the lake.
+        folder: where the segments are; those that are being written count.
+        first: the first UTC day, an ISO date.
+        last: the last one.
+    """
+    told = [_read(content) for content in read_segments(folder, lambda segment: segment.day is None)]
+    days = {segment.day for segment in segments(folder) if segment.day} | set(lake.days(TABLE))
+    for day in sorted(day for day in days if first <= day <= last):
+        # Segments before the table: what compaction removes of them meanwhile is in the table by then.
+        made = [_read(content).predictions for content in read_segments(folder, partial(_is_of, day))]
+        before = lake.read(TABLE, day) if lake.exists(TABLE, day) else None
+        feedback = [each for read in told for each in read.feedback if each.day == day]
+        yield logged_day([rows for rows in made if rows is not None], feedback, before).rows
+
+
+def _is_of(day: str, segment: Segment) -> bool:
+    return segment.day == day
 
 
 def _compact_day(lake: Lake, day: str, told: Sequence[_Read], made: Sequence[_Read]) -> Compacted:

@@ -14,6 +14,7 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.integration.homes import SmallHome
 from trending_assets_tests.integration.small_source import HISTORY
+from trending_assets_tests.serving.world import World
 
 ROOT = Path(__file__).parents[2]
 
@@ -321,3 +322,23 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert trending(tmp_path, "keys", "revoke", key_id).stdout.strip() == f"revoked: {key_id} (web site)"
     assert "no such scope: write" in failed(trending(tmp_path, "keys", "add", "x", "--scope", "write"))
     assert "00000000" in failed(trending(tmp_path, "keys", "revoke", "00000000"))
+
+
+def test_experiments_are_started_listed_reported_and_stopped(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert "no version is champion" in failed(trending(tmp_path, "experiments", "start"))
+    world.promote()
+    assert "no version is challenger" in failed(trending(tmp_path, "experiments", "start"))
+    world.registry.challenge(world.register("20250627-bbbbbbbb"))
+    assert "--share" in failed(trending(tmp_path, "experiments", "start", "--share", "1"))
+    made = trending(tmp_path, "experiments", "start", "--unit", "key", "--share", "0.2").stdout
+    experiment_id = made.split()[1].rstrip(":")
+    assert "genre_majority/20250627-bbbbbbbb against genre_majority/20250626-aaaaaaaa" in made
+    assert experiment_id in failed(trending(tmp_path, "experiments", "start"))
+    assert "0.2" in trending(tmp_path, "experiments", "list").stdout
+    report = trending(tmp_path, "experiments", "report", experiment_id).stdout
+    assert "agreement: exact match unknown" in report
+    assert "winner: unknown: there are no outcomes" in report
+    stopped = trending(tmp_path, "experiments", "stop", experiment_id).stdout
+    assert stopped.strip() == f"stopped: {experiment_id}"
+    assert "00000000" in failed(trending(tmp_path, "experiments", "report", "00000000"))

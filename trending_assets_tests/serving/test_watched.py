@@ -124,3 +124,24 @@ def test_a_signature_that_cannot_be_read_is_reported_once(source: Source, watche
     source.find_error, source.signature = None, "1"
     watched.refresh()
     assert (watched.value, watched.trouble) == ("part 1", None)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_is_not_to_be_kept_is_let_go_of(source: Source, gone: bool) -> None:
+    watched = Watched(
+        "thing",
+        signature=source.find,
+        load=source.load,
+        absent="there is no thing",
+        metrics=source.metrics,
+        clock=lambda: source.now,
+        keeps=False,
+    )
+    source.signature, source.errors["2"] = "1", ValueError()
+    watched.refresh()
+    source.signature = None if gone else "2"
+    watched.refresh()
+    assert watched.value is None
+    source.signature = "1"
+    watched.refresh()
+    assert (watched.value, watched.trouble) == ("part 1", None)

@@ -1,32 +1,35 @@
 """``live_metrics``: how good the predictions of a day turned out to be."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trending_assets.domain.predictions.live import LIVE_METRICS, LabelRecord, live_metrics
+from trending_assets.domain.predictions.live import LIVE_METRICS, live_metrics
 from trending_assets.partitions import DAILY
 from trending_assets.resources.daily import OWNER, record_schema, write_metadata, write_rows
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.versions import code_version
-from trending_assets.storage.lake import Lake
+from trending_assets.storage.label_records import TABLE as LABELS
+from trending_assets.storage.label_records import label_records
 
 TABLE = "live_metrics"
-_LOG, _LABELS = "prediction_log", "stg_titles"
-_LABEL_COLUMNS = ["title_id", "source", "source_id", "arrived_at", "genres", "label_coverage", "labels_complete"]
+_LOG = "prediction_log"
 
 
 @dg.asset(
     key=TABLE,
     # Labels that arrive on any later day are truth for a prediction.
-    deps=[_LOG, dg.AssetDep(_LABELS, partition_mapping=dg.AllPartitionMapping())],
+    deps=[_LOG, dg.AssetDep(LABELS, partition_mapping=dg.AllPartitionMapping())],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
     code_version=code_version(
-        __name__, "trending_assets.domain.predictions.live", "trending_assets.domain.genres.metrics"
+        __name__,
+        "trending_assets.domain.predictions.live",
+        "trending_assets.domain.genres.metrics",
+        "trending_assets.storage.label_records",
     ),
     group_name="monitoring",
     owners=[OWNER],
@@ -41,7 +44,7 @@ def live_metrics_asset(context: dg.AssetExecutionContext, home: HomeResource) ->
     """Measures each day of the run; a day without predictions has no file."""
     lake = home.lake
     logged = {day: lake.read(_LOG, day) for day in sorted(context.partition_keys) if lake.exists(_LOG, day)}
-    labels = list(_labels(lake, {name for table in logged.values() for name in _awaiting_labels(table)}))
+    labels = list(label_records(lake, {name for table in logged.values() for name in _awaiting_labels(table)}))
     for day, table in logged.items():
         rows = pa.Table.from_pylist(live_metrics(table, labels), LIVE_METRICS.schema)
         write = write_rows(context, lake, TABLE, rows, day)
@@ -51,23 +54,6 @@ def live_metrics_asset(context: dg.AssetExecutionContext, home: HomeResource) ->
 def _awaiting_labels(table: pa.Table) -> Iterator[str]:
     """The titles that were predicted without feedback."""
     return (name for name in table.filter(pc.is_null(table["feedback_at"]))["title_id"].to_pylist() if name)
-
-
-def _labels(lake: Lake, titles: Collection[str]) -> Iterator[LabelRecord]:
-    if not titles:
-        return
-    wanted = pa.array(sorted(titles), pa.string())
-    for day in lake.days(_LABELS):
-        table = lake.read(_LABELS, day, _LABEL_COLUMNS)
-        for row in table.filter(pc.is_in(table["title_id"], wanted)).to_pylist():
-            yield LabelRecord(
-                row["title_id"],
-                (row["source"], row["source_id"]),
-                row["arrived_at"],
-                frozenset(row["genres"]),
-                frozenset(row["label_coverage"]),
-                row["labels_complete"],
-            )
 
 
 def _overall(rows: pa.Table) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from trending_assets.domain.catalog.records import Column, Record
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.metrics import macro_f1, micro_f1, per_genre
+from trending_assets.domain.predictions.experiments import SHADOW
 
 MEASURED, UNKNOWN = "measured", "unknown"
 _BY_GENRE = ("precision", "recall", "f1")
@@ -92,7 +93,7 @@ def late_labels(records: Iterable[LabelRecord], predicted_at: datetime) -> dict[
 def live_metrics(logged: pa.Table, labels: Iterable[LabelRecord]) -> list[dict[str, Any]]:
     """The metrics of each model version that served on a day, as rows of :data:`LIVE_METRICS`.
 
-    A title that was predicted several times counts as often.
+    A title that was predicted several times counts as often. What a shadow said nobody was served.
 
     Args:
         logged: rows of :data:`~trending_assets.domain.predictions.records.PREDICTION_LOG` of the day.
@@ -101,9 +102,11 @@ def live_metrics(logged: pa.Table, labels: Iterable[LabelRecord]) -> list[dict[s
     by_title: dict[str, list[LabelRecord]] = {}
     for record in labels:
         by_title.setdefault(record.title_id, []).append(record)
-    columns = ["model", "version", "title_id", "predicted_at", "genres", "feedback_genres"]
+    columns = ["model", "version", "variant", "title_id", "predicted_at", "genres", "feedback_genres"]
     by_version: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in logged.select(columns).to_pylist():
+        if row["variant"] == SHADOW:
+            continue
         by_version.setdefault((row["model"], row["version"]), []).append(row)
     return [
         {"model": model, "version": version} | row

@@ -37,7 +37,11 @@ PREDICTION = Record(
         Column("source", pa.string(), "Where the features came from: `online` (the online store) or `text`."),
         Column("model", pa.string(), "The model's name."),
         Column("version", pa.string(), "Its version."),
-        Column("variant", pa.string(), "In what part it answered, such as `champion`."),
+        Column(
+            "variant",
+            pa.string(),
+            "In what part: `champion` or `challenger` answered, `shadow` was asked too and its answer seen by nobody.",
+        ),
         Column("feature_service", pa.string(), "Feast's feature service that names the features."),
         Column(
             "feature_times",

@@ -69,6 +69,12 @@ def measured(
     return {(row["version"], row["slice"], row["metric"]): row for row in rows}
 
 
+def test_what_a_shadow_said_was_served_to_nobody() -> None:
+    made = [prediction(number=0), prediction(number=1, variant="shadow"), prediction(number=2, variant="challenger")]
+    assert {row["predictions"] for row in measured(made, []).values()} == {2}
+    assert measured([made[1]], []) == {}
+
+
 def test_metrics_by_feedback_are_those_computed_by_hand() -> None:
     made = [
         prediction(number=n, genres=scores(chosen)) for n, chosen in enumerate([["drama"], ["drama", "war"], ["war"]])
