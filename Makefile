@@ -4,7 +4,7 @@ PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
 
-.PHONY: demo test chaos fuzz bench setup setup-dev lint lock manifest lineage cards clean
+.PHONY: demo test chaos fuzz soak bench setup setup-dev lint lock manifest lineage cards clean
 
 demo: setup
 	@$(BIN)/python -m trending_assets demo $(if $(filter 0,$(SERVE)),--no-serve)
@@ -23,6 +23,12 @@ FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
 fuzz: setup-dev
 	@echo "FUZZ_SEED=$(FUZZ_SEED): $(FUZZ_CASES) requests a call, to an app with everything, with nothing, and with keys"
 	@FUZZ_CASES=$(FUZZ_CASES) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest trending_assets_tests/serving/test_openapi.py
+
+# The API at a share of its capacity for minutes, while models are swapped, Valkey is killed and the log rotates.
+SOAK_MINUTES ?= 10
+SOAK_SHARE ?= 0.8
+soak: setup-dev
+	@$(BIN)/python -W ignore -m benchmarks.soak --minutes $(SOAK_MINUTES) --share $(SOAK_SHARE)
 
 # Each prints the project beside its peer; `make bench BENCH=cleaning` runs one. All of them take hours.
 BENCH ?= cleaning event_log identity history archives models trend materialize drift sensors serving

@@ -43,7 +43,10 @@ from serving.features import OnlineStore
 from serving.predictors import online_features
 from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
 from trending_assets.domain.genres.models import model_class
+from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.reduced_tfidf import ReducedTfIdf
+from trending_assets.domain.genres.self_test import SelfTest
+from trending_assets.domain.text.encoder import Encoder
 from trending_assets.storage.feast_registry import read_registry_file
 from trending_assets.storage.feature_store import PROJECT, FeastUrls, repo_config
 from trending_assets.storage.home import Home
@@ -107,6 +110,7 @@ def land(home: Path, number: int) -> pd.DataFrame:
         "countries": pa.array([["US", "GB"]] * number, STRINGS),
         "runtime_minutes": pa.array([80 + i % 60 for i in range(number)], pa.int64()),
         "certificate": ["PG"] * number,
+        "platforms": [["netflix"]] * number,
     }
     lake.write("title_text", pa.table(keys | text), day=_DAY)
     floats = pa.list_(pa.float32())
@@ -146,6 +150,7 @@ def _catalogued(title_id: str, text: str) -> dict[str, Any]:
         "plot": plot,
         "runtime_minutes": 100,
         "certificate": "PG",
+        "platforms": ["netflix"],
         "sources": [{"source": "generated", "source_id": title_id}],
         "aliases": [],
         "arrived_at": _NOON,
@@ -183,7 +188,13 @@ def promote(home: Path, model: str, frame: pd.DataFrame) -> ModelRef:
         "library_versions": {},
         "seed": 1,
     }
-    registry.register(ref, manifest, fitted.save)
+    self_test = SelfTest.of(GenrePredictor(fitted, manifest["thresholds"]), lambda texts: Encoder().encode(texts))
+
+    def save(folder: Path) -> None:
+        fitted.save(folder)
+        self_test.save(folder)
+
+    registry.register(ref, manifest, save)
     registry.promote(ref)
     return ref
 
