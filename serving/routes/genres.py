@@ -87,6 +87,9 @@ async def _in_experiment(
             return await _of_title(state, model, title_id, at)
         except ProblemError:
             raise
+        except OnlineStoreError:
+            # No fault of the challenger's; the title may be known under the champion's features.
+            pass
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the challenger, the caller gets an answer
             _tell_failure(state, model, error)
     answer, reading = await _of_title(state, champion, title_id, at)

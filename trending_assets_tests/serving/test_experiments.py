@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,13 @@ from fastapi.testclient import TestClient
 
 from serving.app import create_app
 from serving.experiments import RunningExperiment
+from serving.features import OnlineStoreError
 from serving.predictors import ServedModel
 from serving.settings import ServingSettings
 from serving.state import ServingState
 from serving.watched import Watched
 from trending_assets.domain.genres.majority import MajorityModel
-from trending_assets.domain.genres.models import GenreModel
+from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, TEXT_SERVICE, GenreModel
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.predictions.experiments import Experiment, Unit
 from trending_assets.domain.text.features import TitleFeatures
@@ -31,10 +32,11 @@ from trending_assets.storage.prediction_segments import read_segments
 from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.serving.conftest import HOUR
 from trending_assets_tests.serving.test_hot_swap import BODY, OTHER, wait_until
-from trending_assets_tests.serving.world import TINY, FakeEncoder, FakeFeatures, World, catalog_row
+from trending_assets_tests.serving.world import TINY, EmbeddingModel, FakeEncoder, FakeFeatures, World, catalog_row
 
 NOW = dt.datetime(2025, 6, 27, tzinfo=dt.UTC)
 TITLES = [catalog_row(f"tt{number:07}", f"Title {number}") for number in range(60)]
+VARIANTS = ("champion", "challenger")
 CHAMPION, CHALLENGER = ModelRef(TINY.name, "20250626-aaaaaaaa"), ModelRef(TINY.name, "20250627-bbbbbbbb")
 
 
@@ -62,7 +64,9 @@ class Trial:
     def challenge(self, made: Experiment, model: GenreModel) -> None:
         """Has the challenger be another model than the one that was tested when it was loaded."""
         predictor = GenrePredictor(model, dict.fromkeys(model.genres, 0.5))
-        challenger = ServedModel(CHALLENGER, self.world.registry.manifest(CHALLENGER), predictor, None)
+        told = {"feature_service": model.feature_service}
+        manifest = self.world.registry.manifest(CHALLENGER).model_copy(update=told)
+        challenger = ServedModel(CHALLENGER, manifest, predictor, FakeEncoder() if predictor.needs_embedding else None)
         self.state.experiment = Watched(
             "experiment",
             signature=lambda: made,
@@ -196,6 +200,33 @@ def test_a_shadow_is_asked_unseen_and_logged_as_its_own_record(trial: Trial) -> 
     same = ("title_id", "input_sha256", "feature_times", "source", "key_id", "as_of", "kind")
     assert all(pair[0][name] == pair[1][name] for name in same)
     assert pair[0]["genres"] != pair[1]["genres"]
+
+
+def test_a_challenger_reads_features_of_its_own(trial: Trial) -> None:
+    made = trial.start(share=0.5, shadow=1.0)
+    trial.challenge(made, cast("GenreModel", EmbeddingModel()))
+    names = [next(f"tt{n:07}" for n in range(60) if made.variant_of(f"tt{n:07}") == arm) for arm in VARIANTS]
+    services = [trial.genres(name)["features"]["service"] for name in names]
+    assert services == [TEXT_SERVICE, TEXT_EMBEDDING_SERVICE]
+    wait_until(lambda: trial.metric("trending_shadow_predictions_total", outcome="made") == 1)
+    assert {(each["title_id"], each["variant"], each["feature_service"]) for each in trial.records()} == {
+        (names[0], "champion", TEXT_SERVICE),
+        (names[0], "shadow", TEXT_EMBEDDING_SERVICE),
+        (names[1], "challenger", TEXT_EMBEDDING_SERVICE),
+    }
+
+
+def test_what_is_known_for_the_champion_alone_is_answered_by_it_while_the_store_is_down(trial: Trial) -> None:
+    made = trial.start(share=0.5)
+    challenged = next(f"tt{n:07}" for n in range(60) if made.variant_of(f"tt{n:07}") == "challenger")
+    trial.experiments.stop(made.experiment_id, dt.datetime.now(dt.UTC))
+    trial.state.refresh()
+    trial.genres(challenged)
+    trial.challenge(made, cast("GenreModel", EmbeddingModel()))
+    trial.features.error = OnlineStoreError("down")
+    told = trial.genres(challenged)
+    assert (told["model"]["variant"], told["degraded"]) == ("champion", True)
+    assert trial.metric("trending_challenger_failures_total") == 0
 
 
 class _Held(MajorityModel):
