@@ -12,7 +12,6 @@ import pandas as pd
 
 from trending_assets.assets.models.genres import (
     CODE,
-    POOL,
     READS,
     SEED,
     TRAINING_SET,
@@ -29,6 +28,7 @@ from trending_assets.domain.genres.training import FOLDS, TrainedModel, train
 from trending_assets.domain.text.bert import CHECKPOINT_FILES
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.resources.versions import code_version
@@ -54,7 +54,7 @@ _LEAST_COMPARED, _MOST_COMPARED = 300, 2000
     group_name="models",
     owners=[OWNER],
     kinds={"pytorch", "onnx"},
-    pool=POOL,
+    pool=TRAINING,
     description=(
         "all-MiniLM-L6-v2, or another BERT, fine-tuned end to end on the texts, for TRENDING_BERT_PASSES or within "
         "TRENDING_BERT_MINUTES. "

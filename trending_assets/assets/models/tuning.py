@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from trending_assets.assets.models.bert import bert_fit
-from trending_assets.assets.models.genres import CODE, POOL, SEED, TRAINING_SET, TRIALS, fitting
+from trending_assets.assets.models.genres import CODE, SEED, TRAINING_SET, TRIALS, fitting
 from trending_assets.domain.genres.bert import BertModel
 from trending_assets.domain.genres.datasets import TRAIN, masked, rows_of
 from trending_assets.domain.genres.models import GenreModel, known_name, model_class
@@ -18,6 +18,7 @@ from trending_assets.domain.genres.parameters import Parameter
 from trending_assets.domain.genres.training import FOLDS, cross_validation_scores
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.resources.versions import code_version
@@ -69,7 +70,7 @@ class Tuning(dg.Config):
     group_name="models",
     owners=[OWNER],
     kinds={"optuna", "parquet"},
-    pool=POOL,
+    pool=TRAINING,
     description=(
         "Trials of what a model may be trained with, by Optuna, judged by the macro-F1 of cross-validation on texts "
         "without the names of genres. From its next training on a model takes what its newest study found best."
