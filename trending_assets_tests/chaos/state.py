@@ -100,10 +100,10 @@ def _without_times(spec: Any) -> Any:
 def _lake(home: Home) -> dict[str, str]:
     lake = Lake(home.lake)
     files = [path for path in lake.root.rglob("*") if path.is_file() and lake.staging not in path.parents]
-    return {str(path.relative_to(lake.root)): hashlib.sha256(_content(path)).hexdigest() for path in sorted(files)}
+    return {str(path.relative_to(lake.root)): hashlib.sha256(comparable(path)).hexdigest() for path in sorted(files)}
 
 
-def _content(path: Path) -> bytes:
+def comparable(path: Path) -> bytes:
     """The bytes of a file of the lake; of the evaluation those of what does not say how fast a version is."""
     if path.parent.name != "genre_evaluation":
         return path.read_bytes()
