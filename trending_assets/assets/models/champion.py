@@ -23,7 +23,7 @@ from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of
 from trending_assets.domain.genres.gate import FLOORS, choose_challenger, decide, masked_numbers
 from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, MASKED, TEXTS, HeldOut
 from trending_assets.domain.genres.majority import MajorityModel
-from trending_assets.domain.genres.metrics import GAP_ROWS, Evaluation, taken_for, widest_gap
+from trending_assets.domain.genres.metrics import TELLING_ROWS, Evaluation, taken_for, widest_gap
 from trending_assets.domain.genres.models import ModelFileError
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import train
@@ -169,7 +169,7 @@ def _gaps(evaluation: Evaluation) -> str:
     return ", ".join(
         f"{kind} {gap.width:.3f} ({gap.best} to {gap.worst})"
         if gap
-        else f"{kind} unknown (no two of {GAP_ROWS} titles or more)"
+        else f"{kind} unknown (no two of {TELLING_ROWS} titles or more)"
         for kind, gap in gaps.items()
     )
 

@@ -105,8 +105,7 @@ def contenders(registry: ModelRegistry, training_set_sha256: str) -> dict[str, M
     """
     found: dict[str, ModelRef] = {}
     for name in MODELS:
-        manifests = [registry.manifest(ModelRef(name, version)) for version in registry.versions(name)]
-        usable = [m for m in manifests if m.feature_service == model_class(name).feature_service]
+        usable = [m for m in registry.manifests(name) if m.feature_service == model_class(name).feature_service]
         if name == BlendModel.name:
             members = {member: str(found.get(member)) for member in MEMBERS}
             usable = [m for m in usable if {member: m.parameters.get(member) for member in MEMBERS} == members]

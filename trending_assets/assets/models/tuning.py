@@ -155,23 +155,22 @@ def _objective(
     import optuna
 
     frame = home.lake.read(TRAINING_SET).to_pandas()
-    fit = fitting(home, model_cls.name)
-    if model_cls is BertModel:
-        bert, _ = bert_fit(frame, training, _FITS_OF_A_TRIAL)
+    bert = bert_fit(frame, training, _FITS_OF_A_TRIAL)[0] if model_cls is BertModel else None
+    fit = None if bert else fitting(home, model_cls.name)
 
     def objective(trial: "optuna.Trial") -> float:
         study = trial.study.study_name
         parameters = {name: _suggested(trial, name, p) for name, p in model_cls.search_space.items()}
         begun = {"model": model_cls.name, "dagster_run_id": context.run.run_id, **parameters}
         score, pruned = None, False
-        fit_one = _told_by_passes(bert, frame, trial) if model_cls is BertModel else fit
+        fit_one = _told_by_passes(bert, frame, trial) if bert else fit
         with tracker.run(kind="trial", name=f"{study}/{trial.number}", group=study, config=begun) as run:
             with contextlib.suppress(optuna.TrialPruned):
                 pruned = True
                 for fold, score in enumerate(cross_validation_scores(model_cls, frame, SEED, parameters, fit_one)):
                     run.log({"macro_f1": score}, step=fold)
                     # Passes have told already how the only fold goes.
-                    if model_cls is not BertModel:
+                    if bert is None:
                         _report(trial, score, fold)
                 pruned = False
             run.summary({"given_up": float(pruned), **({} if score is None else {"macro_f1": score})})
