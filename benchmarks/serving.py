@@ -41,6 +41,7 @@ from feature_repo.repository import apply, materialize
 from serving.catalog import TABLE
 from serving.features import OnlineStore
 from serving.predictors import online_features
+from trending_assets.automation.servers import api_command
 from trending_assets.domain.catalog.records import STRINGS, TIMESTAMP
 from trending_assets.domain.genres.models import model_class
 from trending_assets.domain.genres.predictor import GenrePredictor
@@ -110,7 +111,7 @@ def land(home: Path, number: int) -> pd.DataFrame:
         "countries": pa.array([["US", "GB"]] * number, STRINGS),
         "runtime_minutes": pa.array([80 + i % 60 for i in range(number)], pa.int64()),
         "certificate": ["PG"] * number,
-        "platforms": [["netflix"]] * number,
+        "platforms": pa.array([["netflix"]] * number, STRINGS),
     }
     lake.write("title_text", pa.table(keys | text), day=_DAY)
     floats = pa.list_(pa.float32())
@@ -120,7 +121,9 @@ def land(home: Path, number: int) -> pd.DataFrame:
     lake.write(TABLE, pa.Table.from_pylist([_catalogued(*each) for each in zip(titles, texts, strict=True)]))
     return pd.DataFrame(
         {
-            **{name: list(values) if name != "countries" else [["US", "GB"]] * number for name, values in text.items()},
+            **{name: list(values) for name, values in text.items()},
+            "countries": [["US", "GB"]] * number,
+            "platforms": [["netflix"]] * number,
             "year": [1950 + i % 75 for i in range(number)],
             "word_count": _WORDS + 2,
             "runtime_minutes": [80 + i % 60 for i in range(number)],
@@ -324,7 +327,7 @@ def floor(home: Path, urls: FeastUrls, ref: ModelRef, number: int) -> tuple[Meas
         return [online_features(row) for row in rows]
 
     features = asyncio.run(decoded())
-    keys = [layout.entity_key(title) + PROJECT.encode() for title in asked]
+    keys = [layout.redis_key(title) for title in asked]
     with redis.Redis.from_url(urls.online_store) as client:
 
         def read(i: int) -> None:
@@ -395,10 +398,8 @@ def project(home: Path, urls: FeastUrls, model: str, log: Path, options: argpars
     """Measures this server with one champion."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    app = ["-m", "uvicorn", "serving.app:create_app", "--factory", "--host", "127.0.0.1", "--port", str(port)]
-    command = [sys.executable, "-W", "ignore", *app, "--no-access-log", "--log-level", "warning"]
     environment = {"TRENDING_HOME": str(home), "TRENDING_ONLINE_STORE": urls.online_store}
-    with running(command, f"{url}/readyz", environment, log) as (pid, seconds):
+    with running(api_command("127.0.0.1", port, 1), f"{url}/readyz", environment, log) as (pid, seconds):
         fresh = memory(pid)
         script = known_titles(options.titles)
         show(f"{model}, by id, its first 2 seconds", wrk(pid, script, url, 2, options.connections))

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 from feast import FeatureService, FeatureView
 
+from trending_assets.domain.genres.models import TEXT_EMBEDDING_SERVICE, TEXT_SERVICE
+
 
 def feature_services(views: Sequence[FeatureView]) -> list[FeatureService]:
     """All feature services over the views."""
     by_name = {view.name: view for view in views}
     return [
         FeatureService(
-            name="genre_text_v4",
+            name=TEXT_SERVICE,
             features=[by_name["title_text"]],
             description="For genre models that read the text alone.",
         ),
         FeatureService(
-            name="genre_text_embedding_v5",
+            name=TEXT_EMBEDDING_SERVICE,
             features=[by_name["title_text"], by_name["title_embedding"], by_name["title_tfidf__v1"]],
             description="For genre models that read the text, its embedding and its reduced TF-IDF.",
         ),

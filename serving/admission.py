@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.observability import Metrics
 from serving.problems import overloaded, problem_response, timed_out
 
+# Let in however busy the server is, so that who watches over it sees that.
+UNSHED_PATHS = frozenset({"/healthz", "/metrics"})
+
 
 class Admission:
     """ASGI middleware: so many requests are worked on at a time, so many more wait, and the rest is refused with 503.

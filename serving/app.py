@@ -10,13 +10,13 @@ import limits
 from fastapi import APIRouter, Depends, FastAPI, Security, params
 from starlette.middleware.cors import CORSMiddleware
 
-from serving.admission import Admission
+from serving.admission import UNSHED_PATHS, Admission
+from serving.bodies import BodyLimit
 from serving.browsers import SecurityHeaders, cors_options
 from serving.caching import CatalogValidator, ConditionalGet, GzipWhereAccepted
 from serving.deps import each_once
 from serving.features import OnlineFeatures
 from serving.keys import CurrentKeys, KeyMiddleware, NeedsScope
-from serving.limits import BodyLimit
 from serving.observability import Metrics, RequestMiddleware, configure_logging
 from serving.openapi import document
 from serving.predictors import TextEncoder
@@ -133,7 +133,7 @@ def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -
         max_queued=settings.max_queued,
         queue_seconds=_QUEUE_SECONDS,
         request_seconds=_REQUEST_SECONDS,
-        exempt=("/healthz", "/metrics"),
+        exempt=UNSHED_PATHS,
     )
     app.add_middleware(
         BodyLimit,
@@ -150,8 +150,9 @@ def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -
             rate=limits.parse(settings.rate_limit),
             wrong=limits.parse(settings.wrong_key_limit),
         )
-    app.add_middleware(GzipWhereAccepted, minimum_size=_MIN_GZIP_BYTES, compresslevel=5)
+    # Nothing is compressed of an answer that the caller has already.
     app.add_middleware(ConditionalGet)
+    app.add_middleware(GzipWhereAccepted, minimum_size=_MIN_GZIP_BYTES, compresslevel=5)
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings.allowed_origins))
     app.add_middleware(

@@ -1,10 +1,10 @@
 """A circuit breaker: who does not answer is left alone, and tried again now and then."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 State = Literal["closed", "open", "half_open"]
-STATES: tuple[State, ...] = ("closed", "open", "half_open")
+STATES: tuple[State, ...] = get_args(State)
 """Asked as usual; not asked; tried by one request."""
 
 _FAILURES = 5
@@ -55,7 +55,10 @@ class CircuitBreaker:
         self._become("closed")
 
     def failed(self) -> None:
-        """There was none."""
+        """There was none; while one request tries, that of another counts as its own."""
+        # Whoever asked before it opened says nothing new.
+        if self.state == "open":
+            return
         self._failures += 1
         if self._trying or self._failures >= self._most:
             self._trying, self._opened_at = False, self._clock()

@@ -1,7 +1,5 @@
 """What spoke for the genres of a prediction, as the API gives it."""
 
-from dataclasses import replace
-
 import numpy as np
 from pydantic import BaseModel, Field
 
@@ -67,10 +65,9 @@ def explained(answer: Answer, features: TitleFeatures) -> ExplainedPrediction:
         answer: the prediction.
         features: what it was made from.
     """
-    model, encoder = answer.model, answer.model.encoder
-    if encoder is not None and features.embedding is None:
-        features = replace(features, embedding=encoder.encode([features.text])[0])
-    told = model.predictor.model.explain(features)
+    model = answer.model
+    (complete,) = model.completed([features])
+    told = model.predictor.model.explain(complete)
     made = answer.prediction
     chosen = [each.genre for each in made.genres if each.selected] or [made.genres[0].genre]
     explanation = PredictionExplanation(

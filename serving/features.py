@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from serving.watched import file_signature
 from trending_assets.storage.feast_registry import OnlineServices, read_registry_file, read_sql_registry
 from trending_assets.storage.feature_store import IN_THE_HOME, PROJECT, FeastUrls, sql_registry_signature
 from trending_assets.storage.home import Home
@@ -140,7 +141,8 @@ class _Reading:
 
     def title(self, row: StoredRow, known: OnlineTitle | None) -> OnlineTitle:
         """The features of a row; those that are known where it is the same row of the same features."""
-        if known is not None and known.stored == row and known.references == self._references:
+        kept = known is not None and known.references == self._references and known.ages_allowed == self._ages
+        if known is not None and kept and known.stored == row:
             return known
         held: dict[str, object] = {}
         times: dict[str, dt.datetime] = {}
@@ -220,15 +222,10 @@ def store_signature(folder: Path, urls: FeastUrls = IN_THE_HOME) -> Hashable | N
         FeastRegistryUnavailableError: the registry's database does not answer.
     """
     try:
-        registry = sql_registry_signature(urls) if urls.registry else _file_signature(folder / "registry.db")
+        registry = sql_registry_signature(urls) if urls.registry else file_signature(folder / "registry.db")
         # The online store's content changes with every write, and is read afresh anyway: only its identity counts,
         # which a server keeps.
         online = None if urls.online_store else (folder / "online_store.db").stat().st_ino
     except FileNotFoundError:
         return None
     return registry and (registry, online)
-
-
-def _file_signature(path: Path) -> Hashable:
-    stat = path.stat()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns

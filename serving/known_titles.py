@@ -6,6 +6,7 @@ to be so.
 """
 
 import asyncio
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -177,4 +178,5 @@ class KnownTitles:
 
 
 def _size(features: OnlineTitle) -> int:
-    return _OVERHEAD_BYTES + sum(len(each) for each in features.stored if isinstance(each, bytes))
+    stored = sum(len(each) for each in features.stored if isinstance(each, bytes))
+    return _OVERHEAD_BYTES + stored + sum(map(sys.getsizeof, features.held.values()))

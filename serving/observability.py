@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.breaker import STATES
 from trending_assets.domain.ids import uuid7
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -160,7 +161,7 @@ class Metrics:
         self.breaker = Enum(
             "trending_online_store_breaker",
             "Whether the online store is asked (closed), not asked (open) or tried (half_open).",
-            states=["closed", "open", "half_open"],
+            states=list(STATES),
             registry=self.registry,
         )
         self.known_titles = Gauge(
@@ -328,7 +329,7 @@ class RequestMiddleware:
 
 
 def _log_request(method: str, route: str, status: int, seconds: float, facts: Mapping[str, str]) -> None:
-    # The one line of every request does not go through structlog and logging, which take longer than to answer it.
+    # Written at once: structlog and logging would do much for a line that is the same for every request.
     line = {
         **structlog.contextvars.get_contextvars(),
         "method": method,

@@ -5,11 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from serving.admission import UNSHED_PATHS
 from serving.examples import EXAMPLES, PARAMETERS
 from serving.keys import OPEN_PATHS
 from serving.problems import Problem, problem_responses
-
-_UNSHED_PATHS = {"/healthz", "/metrics"}
 
 
 def document(app: FastAPI, *, keys_required: bool) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def _drop_default_validation_errors(schema: dict[str, Any]) -> None:
 
 
 def _add_middleware_answers(path: str, operation: dict[str, Any], *, keys_required: bool) -> None:
-    statuses = set() if path in _UNSHED_PATHS else {503}
+    statuses = set() if path in UNSHED_PATHS else {503}
     if keys_required and path not in OPEN_PATHS:
         statuses |= {401, 403, 429}
     if "requestBody" in operation:

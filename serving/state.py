@@ -17,7 +17,7 @@ from serving.predictors import ModelLoader, ServedModel, TextEncoder
 from serving.problems import not_ready
 from serving.settings import ServingSettings
 from serving.title_scores import TitleScores
-from serving.watched import Part, Signature, Watched
+from serving.watched import Part, Signature, Watched, file_signature
 from trending_assets.domain.predictions.experiments import Experiment
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.storage.experiments import Experiments
@@ -219,13 +219,5 @@ def _need(part: Watched[Signature, Part], kind: str, advice: str) -> Part:
 
 
 def _catalog_signature(lake: Lake) -> Hashable | None:
-    snapshot, day = _file_signature(lake.path(TABLE)), trend_day(lake)
-    return snapshot and (snapshot, day and (day, _file_signature(lake.path(ACTIVITY, day))))
-
-
-def _file_signature(path: Path) -> Hashable | None:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    snapshot, day = file_signature(lake.path(TABLE)), trend_day(lake)
+    return snapshot and (snapshot, day and (day, file_signature(lake.path(ACTIVITY, day))))

@@ -5,6 +5,7 @@ computed is kept by the model's version, with the features that it was computed 
 others. Features are read anew for every request all the same.
 """
 
+import weakref
 from collections import OrderedDict
 
 import anyio
@@ -34,7 +35,8 @@ class TitleScores:
             capacity: of how many titles scores are kept.
         """
         self.threads, self._capacity = threads, capacity
-        self._kept: OrderedDict[tuple[ModelRef, str], tuple[OnlineTitle, Outcome]] = OrderedDict()
+        # Weakly: what the bound on known titles forgets is not kept here.
+        self._kept: OrderedDict[tuple[ModelRef, str], tuple[weakref.ref[OnlineTitle], Outcome]] = OrderedDict()
         self._computed, self._remembered = (metrics.scores.labels(how) for how in ("computed", "remembered"))
 
     async def of(self, model: ServedModel, title_id: str, features: OnlineTitle) -> Outcome:
@@ -51,14 +53,14 @@ class TitleScores:
         # A registered version never changes.
         key = model.ref, title_id
         kept = self._kept.get(key)
-        if kept is not None and kept[0] is features:
+        if kept is not None and kept[0]() is features:
             self._kept.move_to_end(key)
             self._remembered.inc()
             return kept[1]
         # In a thread: a model takes from half a millisecond to tens of them.
         outcome = await anyio.to_thread.run_sync(score_title, model, features, limiter=self.threads)
         self._computed.inc()
-        self._kept[key] = features, outcome
+        self._kept[key] = weakref.ref(features), outcome
         self._kept.move_to_end(key)
         if len(self._kept) > self._capacity:
             self._kept.popitem(last=False)

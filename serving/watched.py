@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from serving.observability import Metrics, log
@@ -122,3 +123,12 @@ class Watched(Generic[Signature, Part]):
         self._trouble = f"the newest {self.name} could not be loaded ({type(error).__name__}; the log has the details)"
         self._metrics.refusals.labels(self.name).inc()
         log.error("refused", part=self.name, error=type(error).__name__, message=str(error), kept=str(self._value))
+
+
+def file_signature(path: Path) -> Hashable | None:
+    """What changes when a file is written again or replaced; None where there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -574,14 +574,12 @@ def models_list() -> None:
     for column in ("model", "version", "alias", "macro-F1", "micro-F1", "trained at"):
         table.add_column(column)
     for model in registry.models():
-        for version in registry.versions(model):
-            ref = _ref(f"{model}/{version}")
-            manifest = registry.manifest(ref)
+        for manifest in registry.manifests(model):
             scores = [
                 f"{manifest.metrics[m]:.4f}" if m in manifest.metrics else "unknown" for m in ("macro_f1", "micro_f1")
             ]
-            held = ", ".join(alias for alias, held in aliases.items() if held == ref)
-            table.add_row(model, version, held, *scores, f"{manifest.trained_at:%Y-%m-%d %H:%M:%S}")
+            held = ", ".join(alias for alias, held in aliases.items() if held == manifest.ref)
+            table.add_row(model, manifest.version, held, *scores, f"{manifest.trained_at:%Y-%m-%d %H:%M:%S}")
     console.print(table)
 
 

@@ -43,7 +43,7 @@ Explain = Annotated[bool, Query(description="Add what spoke for each selected ge
 async def title_genres(title_id: str, request: Request, explain: Explain = False) -> Response:
     """The genres of a title of the catalogue, by its id or an alias, from its features in the online store."""
     started = time.perf_counter()
-    # Not as dependencies: FastAPI takes longer to resolve them than all that follows takes.
+    # Not as dependencies, each of which FastAPI resolves anew: this is the busiest path.
     state = serving_state(request)
     catalog = state.need_catalog()
     title, champion = found_title(catalog, title_id), state.need_champion()
@@ -151,7 +151,7 @@ def _predict(
     made = list(zip(answers, features, strict=True))
     latency_ms = (time.perf_counter() - started) * 1000
     for answer in answers:
-        _keep(state, answer, "text", "text", latency_ms)
+        _keep(state, answer, "text", latency_ms)
     if explain:
         told = [explained(answer, each) for answer, each in made]
         return ExplainedResponse(predictions=told).model_dump_json().encode(), made
@@ -165,13 +165,13 @@ def _count_online(state: ServingState, answer: Answer, started: float, at: float
     for reason, holds in reasons.items():
         if holds:
             state.metrics.degraded_reasons.labels(reason).inc()
-    source = "last_known" if answer.last_known else "online"
-    _keep(state, answer, "online", source, (time.perf_counter() - started) * 1000)
+    _keep(state, answer, "online", (time.perf_counter() - started) * 1000)
 
 
-def _keep(state: ServingState, answer: Answer, source: str, counted_as: str, latency_ms: float) -> None:
+def _keep(state: ServingState, answer: Answer, source: str, latency_ms: float) -> None:
     """Counts a prediction and leaves it to the log."""
     ref = answer.model.ref
     note_variant(answer.model.variant)
+    counted_as = "last_known" if answer.last_known else source
     state.metrics.count_prediction(ref.model, ref.version, counted_as, degraded=answer.degraded)
     state.log.add(*prediction_line(answer, source, latency_ms))

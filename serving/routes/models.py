@@ -41,7 +41,7 @@ def _manifests(registry: ModelRegistry) -> tuple[list[Manifest], list[str]]:
     manifests, unreadable = [], []
     for model in registry.models():
         try:
-            manifests += [registry.manifest(ModelRef(model, version)) for version in registry.versions(model)]
+            manifests += registry.manifests(model)
         except TamperedModelError as error:
             log.error("unreadable_manifest", model=model, message=str(error))
             unreadable.append(model)

@@ -15,6 +15,7 @@ import yaml
 from trending_assets.automation.dead_runs import process_tags
 from trending_assets.automation.event_log import BATCHES, BatchSqliteStorage
 from trending_assets.automation.sensors import RANGE_END, RANGE_START
+from trending_assets.resources.pools import POOLS
 from trending_assets.storage.atomic import exclusively, write_bytes
 from trending_assets.storage.home import Home
 
@@ -92,8 +93,16 @@ def open_instance(home: Home, config: Path | None = None) -> Iterator[dg.Dagster
             unset = sorted(set(_UNSET_VARIABLE.findall(str(error))))
             said = f"set {', '.join(unset)}" if unset else str(error)
             raise DagsterConfigError(f"{config or folder / 'dagster.yaml'}: {said}") from error
+        _make_pools(opened)
     with opened as instance:
         yield instance
+
+
+def _make_pools(instance: dg.DagsterInstance) -> None:
+    # Dagster makes a pool when it is first asked for a place; of two runs that ask at once on PostgreSQL one fails.
+    storage = instance.event_log_storage
+    for pool in set(POOLS) - storage.get_concurrency_keys():
+        storage.initialize_concurrency_limit_to_default(pool)
 
 
 def run_job(

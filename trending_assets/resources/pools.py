@@ -4,3 +4,6 @@
 DUCKDB = "duckdb"
 # Feast writes its registry anew as a whole; who reads it meanwhile would find the beginning of a file.
 FEAST_REGISTRY = "feast_registry"
+# A training takes all cores.
+TRAINING = "training"
+POOLS = (DUCKDB, FEAST_REGISTRY, TRAINING)

@@ -265,7 +265,7 @@ class LineageReader:
         found = []
         for model in self._registry.models():
             try:
-                manifests = [self._registry.manifest(ModelRef(model, v)) for v in self._registry.versions(model)]
+                manifests = self._registry.manifests(model)
             except TamperedModelError:
                 unknown.append(f"Which versions of {model} learned from it: a manifest cannot be read.")
                 continue

@@ -11,7 +11,7 @@ import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import TRAIN, rows_of
-from trending_assets.domain.genres.metrics import GAP_ROWS, widest_gap
+from trending_assets.domain.genres.metrics import TELLING_ROWS, widest_gap
 from trending_assets.storage.registry import Manifest
 
 _KINDS: Mapping[str, str] = {
@@ -144,7 +144,7 @@ def _slices(manifest: Manifest) -> list[str]:
         found = {
             name.partition("=")[2]: metrics
             for name, metrics in manifest.slices.items()
-            if name.startswith(f"{prefix}=") and metrics.get("rows", 0) >= GAP_ROWS and "micro_f1" in metrics
+            if name.startswith(f"{prefix}=") and metrics.get("rows", 0) >= TELLING_ROWS and "micro_f1" in metrics
         }
         rows += [
             (f"{prefix} {value}", *(_number(metrics.get(m)) for m in ("rows", "macro_f1", "micro_f1")))
@@ -153,10 +153,10 @@ def _slices(manifest: Manifest) -> list[str]:
         if gap := widest_gap(manifest.slices, prefix):
             gaps.append(f"- {plural}: {gap.width:.3f} of micro-F1 between {gap.best} and {gap.worst}")
     if not rows:
-        return ["## For whom", f"No slice of the test titles holds {GAP_ROWS} titles: how it differs is unknown."]
+        return ["## For whom", f"No slice of the test titles holds {TELLING_ROWS} titles: how it differs is unknown."]
     return [
         "## For whom",
-        f"Slices of at least {GAP_ROWS} test titles. The widest gaps:",
+        f"Slices of at least {TELLING_ROWS} test titles. The widest gaps:",
         "\n".join(gaps) or "- unknown: no two slices of a kind are large enough",
         _table(("slice", "titles", "macro-F1", "micro-F1"), rows),
     ]
@@ -172,9 +172,11 @@ def _limits(manifest: Manifest, training_set: pd.DataFrame | None) -> list[str]:
             "kinds": _shares(rows["kind"]),
         }
         said.append("Who is in the train titles, the rest being hardly represented:\n\n" + _listed(told))
-    rare = [genre for genre in manifest.genres if (manifest.per_genre.get(genre, {}).get("support") or 0) < GAP_ROWS]
+    rare = [
+        genre for genre in manifest.genres if (manifest.per_genre.get(genre, {}).get("support") or 0) < TELLING_ROWS
+    ]
     if rare:
-        said.append(f"Measured on fewer than {GAP_ROWS} test titles, and so hardly: {', '.join(rare)}.")
+        said.append(f"Measured on fewer than {TELLING_ROWS} test titles, and so hardly: {', '.join(rare)}.")
     return ["## Limits and ethics", *said]
 
 

@@ -5,7 +5,6 @@ materialisation its time. Here the common types are written straight from Arrow'
 the same for all of its length, and the array's little-endian bytes. Any other type goes through Feast's own conversion.
 """
 
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from trending_assets.storage.online_values import entity_key
 
 if TYPE_CHECKING:
     from feast import ValueType
@@ -67,12 +68,7 @@ def texts(values: pa.Array, encoded: Sequence[bytes]) -> list[str | None]:
 
 def entity_keys(join_key: str, ids: Iterable[str]) -> list[bytes]:
     """Serialised entity keys of one join key with string values, in the form of version 3."""
-    from feast import ValueType
-    from feast.infra.key_encoding_utils import serialize_entity_key_prefix
-
-    prefix = serialize_entity_key_prefix([join_key], 3) + struct.pack("<I", ValueType.STRING.value)
-    length = struct.Struct("<I").pack
-    return [prefix + length(len(value)) + value for value in map(str.encode, ids)]
+    return [*map(entity_key(join_key), ids)]
 
 
 def microseconds(times: pa.Array) -> list[int | None]:

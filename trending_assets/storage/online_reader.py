@@ -58,6 +58,10 @@ class Layout:
                 hashed = struct.pack("<I", mmh3.hash(f"{view.stored_as}:{name}", signed=False))
                 self.redis_fields.append(hashed if name else f"_ts:{view.stored_as}".encode())
 
+    def redis_key(self, entity: str) -> bytes:
+        """The key of an entity's hash, as Feast's `_redis_key` puts it together."""
+        return self.entity_key(entity) + PROJECT.encode()
+
     @cached_property
     def sqlite_query(self) -> str:
         """What reads the rows of the entities whose keys are put in for ``{keys}``."""
@@ -172,7 +176,6 @@ class RedisReader:
         self._url = url
         # Connections belong to the event loop that made them.
         self._client: tuple[asyncio.AbstractEventLoop, Redis] | None = None
-        self._project = PROJECT.encode()
 
     def __str__(self) -> str:
         return "Redis"
@@ -181,8 +184,7 @@ class RedisReader:
         """The rows of the entities, in order; see :class:`OnlineReader`."""
         from redis import RedisError
 
-        # As Feast's `_redis_key` puts a key together.
-        keys = [layout.entity_key(entity) + self._project for entity in entities]
+        keys = [layout.redis_key(entity) for entity in entities]
         client = self._connected()
         try:
             if len(keys) == 1:

@@ -258,6 +258,14 @@ class ModelRegistry:
         found = [self._stored(ref)[0] for ref in self._refs(model)]
         return [manifest.version for manifest in sorted(found, key=lambda m: (m.trained_at, m.version))]
 
+    def manifests(self, model: str) -> list[Manifest]:
+        """The manifests of a model's versions, oldest first.
+
+        Raises:
+            TamperedModelError: one is not what was registered; see :meth:`manifest`.
+        """
+        return sorted(map(self.manifest, self._refs(model)), key=lambda m: (m.trained_at, m.version))
+
     def _refs(self, model: str) -> list[ModelRef]:
         found = self._objects.matching(f"{model}/*/{MANIFEST}")
         return [ModelRef.parse(key.removesuffix(f"/{MANIFEST}")) for key in found if not key.startswith(".")]

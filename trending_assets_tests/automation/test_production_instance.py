@@ -21,7 +21,7 @@ from trending_assets.doctor import examine
 from trending_assets.resources.pools import DUCKDB
 from trending_assets.settings import Settings
 from trending_assets.storage.home import Home
-from trending_assets_tests.automation import retried_run
+from trending_assets_tests.automation import pooled_run, retried_run
 from trending_assets_tests.storage.databases import Server, postgres_server
 
 ROOT = Path(feature_repo.__file__).parent.parent
@@ -61,10 +61,9 @@ def started(production: dg.DagsterInstance, tmp_path: Path) -> Iterator[Callable
     processes: list[subprocess.Popen[str]] = []
 
     def start() -> "subprocess.Popen[str]":
-        module = "trending_assets_tests.automation.pooled_run"
         arguments = [str(tmp_path / "home"), str(CONFIG), str(tmp_path / "release")]
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", pooled_run.__name__, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         processes.append(process)
         return process
@@ -92,8 +91,12 @@ def _waiting(instance: dg.DagsterInstance) -> int:
     return sum(step.assigned_timestamp is None for step in steps)
 
 
+def _pooled(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(job_name=pooled_run.job(Path("release")).name))
+
+
 def _statuses(instance: dg.DagsterInstance) -> list[dg.DagsterRunStatus]:
-    return [run.status for run in instance.get_runs()]
+    return [run.status for run in _pooled(instance)]
 
 
 def test_the_file_is_the_one_that_the_dagster_home_takes(tmp_path: Path) -> None:
@@ -185,7 +188,7 @@ def test_of_two_runs_of_a_pool_the_second_waits_for_the_first_and_both_are_seen_
         assert process.returncode == 0
     assert _statuses(production) == [dg.DagsterRunStatus.SUCCESS] * 2
     times = []
-    for run in production.get_runs():
+    for run in _pooled(production):
         steps = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
         records = production.get_records_for_run(run.run_id, of_type=steps).records
         times.append([record.timestamp for record in records])
@@ -201,12 +204,12 @@ def test_of_two_runs_of_a_pool_the_second_waits_for_the_first_and_both_are_seen_
 def test_a_run_that_was_killed_is_noticed_and_its_place_is_free_again(
     production: dg.DagsterInstance, started: Callable[[], "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
-    known = {run.run_id for run in production.get_runs()}
+    known = {run.run_id for run in _pooled(production)}
     process = started()
     assert (_line(process), _line(process)) == ("ready", "started")
     process.kill()
     process.wait()
-    (run,) = (run for run in production.get_runs() if run.run_id not in known)
+    (run,) = (run for run in _pooled(production) if run.run_id not in known)
     assert run.status == dg.DagsterRunStatus.STARTED
     assert report_dead_runs(production, time.time()) == [run.run_id]
     found = production.get_run_by_id(run.run_id)

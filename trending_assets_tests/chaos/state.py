@@ -1,15 +1,20 @@
 """What a home holds, as far as a killed command run again has to end with the same."""
 
+import contextlib
 import hashlib
 import json
+import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from trending_assets.assets.models.genres import LATENCY, LATENCY_P99
 from trending_assets.automation.dead_runs import report_dead_runs
 from trending_assets.automation.running import open_instance
 from trending_assets.storage.home import Home
@@ -19,6 +24,7 @@ from trending_assets.storage.query import connect
 from trending_assets.storage.registry import ModelRef, open_registry
 
 # What says when, by which run and how fast a version was trained; the file names the hashes of all others.
+_COSTS = (LATENCY, LATENCY_P99, "size_mb")
 _OF_A_RUN = ("trained_at", "run_ids", "costs")
 # Ids sort by time, and a decision names its run.
 _OF_A_DECISION = ("id", "run_id", "numbers")
@@ -27,19 +33,23 @@ _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.Dags
 
 @dataclass(frozen=True)
 class State:
-    """A home's lake and registry.
+    """A home's lake and registry, its online store, and what Feast's registry knows.
 
     Attributes:
         lake: path → sha-256 of each file outside of staging.
         registry: path → sha-256 of each file of a version, the manifest as far as it says nothing of its run.
         aliases: the registry's aliases.
         decisions: the gate's decisions and people's, in order, without their ids, runs and timings.
+        online: view, entity and feature → sha-256 of the value that is online and of its times.
+        applied: view or service of Feast's registry → sha-256 of a service's definition, nothing of a view.
     """
 
     lake: dict[str, str]
     registry: dict[str, str]
     aliases: dict[str, ModelRef]
     decisions: list[dict[str, Any]]
+    online: dict[str, str]
+    applied: dict[str, str]
 
 
 def state_of(folder: Path) -> State:
@@ -47,13 +57,60 @@ def state_of(folder: Path) -> State:
     home = Home(folder)
     registry = open_registry(home, None)
     decisions = [{k: v for k, v in d.items() if k not in _OF_A_DECISION} for d in registry.decisions()]
-    return State(_lake(home), _versions(home.registry), registry.aliases(), decisions)
+    applied = _applied(home.feast / "registry.db")
+    return State(_lake(home), _versions(home.registry), registry.aliases(), decisions, _online(home), applied)
+
+
+def _online(home: Home) -> dict[str, str]:
+    path, found = home.feast / "online_store.db", {}
+    if not path.is_file():
+        return found
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for (table,) in connection.execute("select name from sqlite_master where type = 'table'").fetchall():
+            rows = connection.execute(f'select entity_key, feature_name, value, event_ts, created_ts from "{table}"')
+            for entity, feature, *stored in rows:
+                found[f"{table}/{entity.hex()}/{feature}"] = hashlib.sha256(repr(stored).encode()).hexdigest()
+    return found
+
+
+def _applied(path: Path) -> dict[str, str]:
+    from feast.protos.feast.core.Registry_pb2 import Registry
+
+    if not path.is_file():
+        return {}
+    registry = Registry.FromString(path.read_bytes())
+    # A view notes which days each run wrote, and what a source was at first; what is online is compared by itself.
+    views = {f"view {each.spec.name}": "" for each in registry.feature_views}
+    return views | {f"service {each.spec.name}": _digest(each.spec) for each in registry.feature_services}
+
+
+def _digest(spec: Any) -> str:
+    from google.protobuf.json_format import MessageToDict
+
+    return hashlib.sha256(repr(_without_times(MessageToDict(spec))).encode()).hexdigest()
+
+
+def _without_times(spec: Any) -> Any:
+    """A definition without what says when its sources were registered."""
+    if isinstance(spec, dict):
+        return {name: _without_times(value) for name, value in sorted(spec.items()) if name != "meta"}
+    return [_without_times(value) for value in spec] if isinstance(spec, list) else spec
 
 
 def _lake(home: Home) -> dict[str, str]:
     lake = Lake(home.lake)
     files = [path for path in lake.root.rglob("*") if path.is_file() and lake.staging not in path.parents]
-    return {str(path.relative_to(lake.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+    return {str(path.relative_to(lake.root)): hashlib.sha256(comparable(path)).hexdigest() for path in sorted(files)}
+
+
+def comparable(path: Path) -> bytes:
+    """The bytes of a file of the lake; of the evaluation those of what does not say how fast a version is."""
+    if path.parent.name != "genre_evaluation":
+        return path.read_bytes()
+    rows = pq.read_table(path).filter(~pc.field("metric").isin(_COSTS))
+    with pa.BufferOutputStream() as stream:
+        pq.write_table(rows, stream)
+        return bytes(stream.getvalue())
 
 
 def _versions(root: Path) -> dict[str, str]:
@@ -81,6 +138,10 @@ def torn(folder: Path, before: State, after: State) -> list[str]:
         if digest not in (before.lake.get(path), after.lake.get(path)):
             wrong.append(f"lake/{path} is neither what it was nor what it becomes")
     wrong += [f"lake/{path} is gone" for path in before.lake.keys() - now.lake.keys()]
+    for value, digest in now.online.items():
+        if digest not in (before.online.get(value), after.online.get(value)):
+            wrong.append(f"online, {value} is neither what it was nor what it becomes")
+    wrong += [f"online, {value} is gone" for value in before.online.keys() - now.online.keys()]
     for path in now.lake:
         try:
             pq.ParquetFile(home.lake / path).read()
@@ -108,7 +169,12 @@ def differences(now: State, expected: State) -> list[str]:
     """In what two states differ."""
     found = [
         f"{name}/{path}"
-        for name, ours, theirs in (("lake", now.lake, expected.lake), ("registry", now.registry, expected.registry))
+        for name, ours, theirs in (
+            ("lake", now.lake, expected.lake),
+            ("registry", now.registry, expected.registry),
+            ("online", now.online, expected.online),
+            ("feast", now.applied, expected.applied),
+        )
         for path in sorted(ours.keys() | theirs.keys())
         if ours.get(path) != theirs.get(path)
     ]

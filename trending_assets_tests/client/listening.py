@@ -8,13 +8,16 @@ from typing import Any
 
 import uvicorn
 
+from serving.server import uvicorn_options
+from serving.settings import ServingSettings
+
 _SECONDS = 30
 
 
 @contextlib.contextmanager
 def listening(app: Any) -> Iterator[str]:
     """Where the app answers until the block ends."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, **uvicorn_options(ServingSettings(port=0)), log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -22,6 +22,7 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.raw_documents import LakeRawStore
 from trending_assets.storage.registry import ModelRegistry, open_registry
+from trending_assets_tests.chaos.state import comparable
 from trending_assets_tests.integration.small_source import HISTORY, small_source
 
 
@@ -104,7 +105,7 @@ class SmallHome:
         """Path → sha-256 of every file of the lake; what a killed write left in staging is not in the lake."""
         root, staging = self.lake.root, self.lake.staging
         files = [path for path in root.rglob("*") if not path.is_dir() and staging not in path.parents]
-        return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)}
+        return {str(p.relative_to(root)): hashlib.sha256(comparable(p)).hexdigest() for p in sorted(files)}
 
 
 def build_finished(folder: Path) -> None:

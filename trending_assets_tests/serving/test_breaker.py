@@ -72,9 +72,12 @@ def test_a_try_that_was_given_up_leaves_room_for_the_next(breaker: CircuitBreake
 
 def test_failures_that_come_late_change_nothing_of_an_open_one(breaker: CircuitBreaker, clock: Clock) -> None:
     assert all(breaker.permits() for _ in range(9))
-    for _ in range(9):
+    for _ in range(3):
         breaker.failed()
-    clock.now += 1.0
+    clock.now += 0.5
+    for _ in range(6):
+        breaker.failed()
+    clock.now += 0.5
     assert breaker.permits()
     breaker.succeeded()
     fail(breaker, 2)

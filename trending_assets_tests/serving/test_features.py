@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -131,7 +132,10 @@ def test_what_has_not_changed_is_what_is_known(online: StoredFeatures) -> None:
     one, three, other = read(online, "both", ["tt1", "tt3", "tt2"], [*before, before[0]])
     assert (one is before[0], three is before[1]) == (True, True)
     assert other.held["text"] == "Two"
-    # Of another service, nothing is known.
+    # Of another service, nothing is known, nor of a registry whose rows may be of another age.
+    aged = replace(before[0], ages_allowed={"title_text": dt.timedelta(days=9)})
+    (again,) = read(online, "both", ["tt1"], [aged])
+    assert (again.held["text"], again.ages_allowed) == ("One", before[0].ages_allowed)
     assert read(online, "text_only", ["tt1"], [before[0]])[0].held == {"text": "One", "year": 1999}
 
 

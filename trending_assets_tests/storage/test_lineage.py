@@ -63,7 +63,7 @@ class LineageWorld:
             self.write(table, day, title_id=TITLE, **record)
         made = title_features("The Matrix", PLOT, "movie", 1999, ["US"])
         facts = {name: getattr(made, name) for name in ("text", "kind", "year", "word_count", "certificate")}
-        facts |= {"countries": list(made.countries), "runtime_minutes": None}
+        facts |= {"countries": list(made.countries), "platforms": list[str](), "runtime_minutes": None}
         self.write("title_text", day, title_id=TITLE, event_timestamp=arrived_at, **facts)
 
     def write(self, table: str, day: str, **columns: object) -> None:
@@ -199,7 +199,7 @@ def test_what_was_written_again_since_is_told(world: LineageWorld) -> None:
     prediction_id = world.predict()
     other = title_features("The Matrix", "Another plot.", "movie", 1999)
     facts = {name: getattr(other, name) for name in ("text", "kind", "year", "word_count", "certificate")}
-    facts |= {"countries": [""], "runtime_minutes": None}
+    facts |= {"countries": [""], "platforms": [""], "runtime_minutes": None}
     again = Lake(world.home.lake, WriteJournal(world.home.writes, "run-2"))
     again.write("title_text", pa.Table.from_pylist([{"title_id": TITLE, "event_timestamp": ARRIVED, **facts}]), day=DAY)
     found = world.reader.of_prediction(prediction_id)

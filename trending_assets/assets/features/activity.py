@@ -118,17 +118,21 @@ def title_activity(context: dg.AssetExecutionContext, home: HomeResource) -> Non
 
 
 def _load(connection: duckdb.DuckDBPyConnection, lake: Lake, days: list[str]) -> None:
-    """Reads once what all days of a run are made from: half a year of events, and titles from the first on."""
+    """Reads once what all days of a run are made from: half a year of events, and what is known of their titles.
+
+    A title may have landed years ago, so that of titles all days are looked into, for four columns; what nothing was
+    said of is not kept.
+    """
     first = window_start(date.fromisoformat(days[0])).isoformat()
-    for name, table, columns, since in (
-        ("said", "daily_activity", "*", first),
-        ("described", "titles", "day, title_id, kind, released, year", ""),
+    for name, table, columns, kept, since in (
+        ("said", "daily_activity", "*", "true", first),
+        ("described", "titles", "day, title_id, kind, released, year", "title_id in (select title_id from said)", ""),
     ):
         files = [str(lake.path(table, day)) for day in lake.days(table) if since <= day <= days[-1]]
         if not files:
             raise dg.Failure(f"{table} has not landed for any day up to {days[-1]}")
         try:
-            connection.from_parquet(files, hive_partitioning=True).project(columns).create(name)
+            connection.from_parquet(files, hive_partitioning=True).filter(kept).project(columns).create(name)
         except duckdb.Error as error:
             raise dg.Failure(
                 f"days of {table} do not fit together, as where other code wrote some of them: compute them again by "

@@ -70,11 +70,7 @@ def title_text(context: dg.AssetExecutionContext, home: HomeResource) -> None:
             # Nothing can be told from a name alone.
             if row["plot"] is None:
                 continue
-            features = title_features(
-                row["title"],
-                row["plot"],
-                *(row[name] for name in _FACTS),
-            )
+            features = title_features(row["title"], row["plot"], **{name: row[name] for name in _FACTS})
             rows.append(
                 {
                     "title_id": row["title_id"],

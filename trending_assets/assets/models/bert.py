@@ -12,7 +12,6 @@ import pandas as pd
 
 from trending_assets.assets.models.genres import (
     CODE,
-    POOL,
     READS,
     SEED,
     TRAINING_SET,
@@ -23,12 +22,13 @@ from trending_assets.assets.models.genres import (
     version_of,
 )
 from trending_assets.assets.models.tracked import tracked_training
-from trending_assets.domain.genres.bert import BertModel
+from trending_assets.domain.genres.bert import ROWS_OF_MACRO, BertModel
 from trending_assets.domain.genres.datasets import TRAIN, VALIDATION, known_genres, rows_of
 from trending_assets.domain.genres.training import FOLDS, TrainedModel, train
 from trending_assets.domain.text.bert import CHECKPOINT_FILES
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.resources.versions import code_version
@@ -43,8 +43,8 @@ _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx")
 _FITS = 2 - 1 / FOLDS
 # Enough to see where a training goes, at a small part of its time.
 _MOST_JUDGED = 500
-# On fewer titles half a point of F1 is a cell or two; more take minutes.
-_LEAST_COMPARED, _MOST_COMPARED = 300, 2000
+# On fewer titles half a point of F1 is a cell or two; more than tell of macro-F1 take minutes.
+_LEAST_COMPARED, _MOST_COMPARED = 300, ROWS_OF_MACRO
 
 
 @dg.asset(
@@ -54,7 +54,7 @@ _LEAST_COMPARED, _MOST_COMPARED = 300, 2000
     group_name="models",
     owners=[OWNER],
     kinds={"pytorch", "onnx"},
-    pool=POOL,
+    pool=TRAINING,
     description=(
         "all-MiniLM-L6-v2, or another BERT, fine-tuned end to end on the texts, for TRENDING_BERT_PASSES or within "
         "TRENDING_BERT_MINUTES. "

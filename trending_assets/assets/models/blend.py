@@ -7,7 +7,6 @@ import dagster as dg
 
 from trending_assets.assets.models.genres import (
     CODE,
-    POOL,
     READS,
     SEED,
     TRAINING_SET,
@@ -22,6 +21,7 @@ from trending_assets.domain.genres.blend import LEAST_GAIN, MEMBERS, BlendModel,
 from trending_assets.domain.genres.training import TrainedModel
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
@@ -36,7 +36,7 @@ _NAME = BlendModel.name
     group_name="models",
     owners=[OWNER],
     kinds={"python"},
-    pool=POOL,
+    pool=TRAINING,
     description=(
         f"The weighted mean of {' and '.join(MEMBERS)}, registered only where predictions for titles that neither had "
         f"seen gain {LEAST_GAIN:g} of macro-F1 by it."

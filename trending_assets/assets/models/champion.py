@@ -13,7 +13,6 @@ from trending_assets.assets.models.genres import (
     LATENCY,
     LATENCY_P99,
     MODELS,
-    POOL,
     SEED,
     TRAINING_SET,
     contenders,
@@ -24,7 +23,7 @@ from trending_assets.domain.genres.datasets import TEST, VALIDATION, features_of
 from trending_assets.domain.genres.gate import FLOORS, choose_challenger, decide, masked_numbers
 from trending_assets.domain.genres.held_out import AS_WRITTEN, HELD_SPLITS, MASKED, TEXTS, HeldOut
 from trending_assets.domain.genres.majority import MajorityModel
-from trending_assets.domain.genres.metrics import GAP_ROWS, Evaluation, taken_for, widest_gap
+from trending_assets.domain.genres.metrics import TELLING_ROWS, Evaluation, taken_for, widest_gap
 from trending_assets.domain.genres.models import ModelFileError
 from trending_assets.domain.genres.predictor import GenrePredictor
 from trending_assets.domain.genres.training import train
@@ -32,6 +31,7 @@ from trending_assets.domain.predictions.records import GENRE_SCORES
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.gate import GateResource
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
 
@@ -169,7 +169,7 @@ def _gaps(evaluation: Evaluation) -> str:
     return ", ".join(
         f"{kind} {gap.width:.3f} ({gap.best} to {gap.worst})"
         if gap
-        else f"{kind} unknown (no two of {GAP_ROWS} titles or more)"
+        else f"{kind} unknown (no two of {TELLING_ROWS} titles or more)"
         for kind, gap in gaps.items()
     )
 
@@ -197,7 +197,7 @@ def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     group_name="models",
     owners=[OWNER],
     kinds={"python"},
-    pool=POOL,
+    pool=TRAINING,
     description=(
         "The gate: the best candidate becomes champion if it beats the floors and is no worse than the champion "
         "on the same test titles. Every decision is kept with its reasons, and can be queried as gate_decisions."

@@ -32,6 +32,7 @@ from trending_assets.domain.genres.xgb import XGBoostModel
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema
 from trending_assets.resources.home import TFIDF_VIEW, HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.lake import Lake, fingerprint
@@ -41,7 +42,6 @@ MODELS = ("genre_keyword", "genre_logreg", "genre_xgboost", "genre_bert", "genre
 TRAINING_SET = "genre_training_set"
 TRIALS = "genre_trials"
 OVER_TIME = "genre_evaluation_over_time"
-POOL = "training"
 SEED = 20250601
 LATENCY, LATENCY_P99 = "latency_ms_p50", "latency_ms_p99"
 _TIMED_TITLES = 50
@@ -106,8 +106,7 @@ def contenders(registry: ModelRegistry, training_set_sha256: str) -> dict[str, M
     """
     found: dict[str, ModelRef] = {}
     for name in MODELS:
-        manifests = [registry.manifest(ModelRef(name, version)) for version in registry.versions(name)]
-        usable = [m for m in manifests if m.feature_service == model_class(name).feature_service]
+        usable = [m for m in registry.manifests(name) if m.feature_service == model_class(name).feature_service]
         if name == BlendModel.name:
             members = {member: str(found.get(member)) for member in MEMBERS}
             usable = [m for m in usable if {member: m.parameters.get(member) for member in MEMBERS} == members]
@@ -148,7 +147,7 @@ def _model_asset(name: str, description: str, kinds: set[str]) -> dg.AssetsDefin
         group_name="models",
         owners=[OWNER],
         kinds=kinds,
-        pool=POOL,
+        pool=TRAINING,
         description=description,
         metadata=column_schema(READS),
     )
@@ -290,7 +289,7 @@ genre_logreg = _model_asset(
     group_name="models",
     owners=[OWNER],
     kinds={"xgboost"},
-    pool=POOL,
+    pool=TRAINING,
     description="Multi-label gradient-boosted trees over the embedding, reduced TF-IDF and facts.",
     metadata=column_schema(READS),
 )

@@ -8,13 +8,14 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from trending_assets.assets.models.genres import CODE, OVER_TIME, POOL, SEED, TRAINING_SET, chosen_parameters, fitting
+from trending_assets.assets.models.genres import CODE, OVER_TIME, SEED, TRAINING_SET, chosen_parameters, fitting
 from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, released_later, rows_of
 from trending_assets.domain.genres.held_out import AS_WRITTEN, TEXTS
 from trending_assets.domain.genres.models import GenreModel, known_name, model_class
 from trending_assets.domain.genres.training import evaluate, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef
 
@@ -48,7 +49,7 @@ class OverTime(dg.Config):
     group_name="models",
     owners=[OWNER],
     kinds={"python", "parquet"},
-    pool=POOL,
+    pool=TRAINING,
     description=(
         "The time-ordered report: each model learns from the titles released first and is judged by the test titles "
         "of the last years, beside the same model that learned from all years."

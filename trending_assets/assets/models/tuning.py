@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from trending_assets.assets.models.bert import bert_fit
-from trending_assets.assets.models.genres import CODE, POOL, SEED, TRAINING_SET, TRIALS, fitting
+from trending_assets.assets.models.genres import CODE, SEED, TRAINING_SET, TRIALS, fitting
 from trending_assets.domain.genres.bert import BertModel
 from trending_assets.domain.genres.datasets import TRAIN, masked, rows_of
 from trending_assets.domain.genres.models import GenreModel, known_name, model_class
@@ -18,6 +18,7 @@ from trending_assets.domain.genres.parameters import Parameter
 from trending_assets.domain.genres.training import FOLDS, cross_validation_scores
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.training import TrainingResource
 from trending_assets.resources.versions import code_version
@@ -69,7 +70,7 @@ class Tuning(dg.Config):
     group_name="models",
     owners=[OWNER],
     kinds={"optuna", "parquet"},
-    pool=POOL,
+    pool=TRAINING,
     description=(
         "Trials of what a model may be trained with, by Optuna, judged by the macro-F1 of cross-validation on texts "
         "without the names of genres. From its next training on a model takes what its newest study found best."
@@ -154,23 +155,22 @@ def _objective(
     import optuna
 
     frame = home.lake.read(TRAINING_SET).to_pandas()
-    fit = fitting(home, model_cls.name)
-    if model_cls is BertModel:
-        bert, _ = bert_fit(frame, training, _FITS_OF_A_TRIAL)
+    bert = bert_fit(frame, training, _FITS_OF_A_TRIAL)[0] if model_cls is BertModel else None
+    fit = None if bert else fitting(home, model_cls.name)
 
     def objective(trial: "optuna.Trial") -> float:
         study = trial.study.study_name
         parameters = {name: _suggested(trial, name, p) for name, p in model_cls.search_space.items()}
         begun = {"model": model_cls.name, "dagster_run_id": context.run.run_id, **parameters}
         score, pruned = None, False
-        fit_one = _told_by_passes(bert, frame, trial) if model_cls is BertModel else fit
+        fit_one = _told_by_passes(bert, frame, trial) if bert else fit
         with tracker.run(kind="trial", name=f"{study}/{trial.number}", group=study, config=begun) as run:
             with contextlib.suppress(optuna.TrialPruned):
                 pruned = True
                 for fold, score in enumerate(cross_validation_scores(model_cls, frame, SEED, parameters, fit_one)):
                     run.log({"macro_f1": score}, step=fold)
                     # Passes have told already how the only fold goes.
-                    if model_cls is not BertModel:
+                    if bert is None:
                         _report(trial, score, fold)
                 pruned = False
             run.summary({"given_up": float(pruned), **({} if score is None else {"macro_f1": score})})

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from trending_assets.domain.genres.bert import FLOAT32, INT8, BertModel, Watch, bert_text
+from trending_assets.domain.genres.bert import FLOAT32, INT8, ROWS_OF_MACRO, BertModel, Watch, bert_text
 from trending_assets.domain.genres.calibration import logit
 from trending_assets.domain.genres.datasets import features_of, judging_labels, masked
 from trending_assets.domain.genres.majority import prevalence
@@ -52,9 +52,8 @@ _TOLD_A_PASS = 20
 # Batches of like lengths, drawn from this many batches at a time, need less padding.
 _DRAWN_BATCHES = 50
 _TIMED_BATCHES, _UNTIMED_BATCHES = 4, 1
-# What predicting with integers may cost of micro-F1; of macro-F1 a few rare genres make more on some hundred rows.
+# What predicting with integers may cost of micro-F1 and, from ROWS_OF_MACRO rows on, of macro-F1.
 _MOST_LOST = 0.005
-_LEAST_ROWS_OF_MACRO = 2000
 # Of the budget, for all that is not fitting: vectors for the first head, graphs, a slower hour.
 _RESERVE = 0.2
 
@@ -184,7 +183,7 @@ def without_poor_precision(trained: TrainedModel, rows: pd.DataFrame) -> Trained
     model = cast("BertModel", trained.model)
     fast, exact = (evaluate(GenrePredictor(model.at(p), trained.thresholds), rows) for p in (INT8, FLOAT32))
     scores = [(fast.micro_f1, exact.micro_f1)]
-    if len(rows) >= _LEAST_ROWS_OF_MACRO:
+    if len(rows) >= ROWS_OF_MACRO:
         scores.append((fast.macro_f1, exact.macro_f1))
     good = all(f is not None and e is not None and f >= e - _MOST_LOST for f, e in scores)
     kept = model if good else model.at(FLOAT32)

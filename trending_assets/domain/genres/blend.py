@@ -87,14 +87,15 @@ class BlendModel:
 
         They add up where those of both members do.
         """
-        terms, parts, bases = [], [], []
+        terms, parts, bases, said = [], [], [], []
         for member, share in zip(self.members, (1 - self.share, self.share), strict=True):
             told = member.explain(title)
             weights = share * told.calibration.slope
             terms += [replace(term, member=member.name) for term in told.terms]
             parts.append(told.contributions * weights)
+            said.append(told.probabilities[None])
             bases.append(None if told.base is None else told.base * weights + share * told.calibration.intercept)
-        first, second = (member.predict_proba([title]) for member in self.members)
+        first, second = said
         log_odds = logit(_mixed(first, second, self.share))[0]
         known = [base for base in bases if base is not None]
         base = np.sum(known, axis=0) if len(known) == len(bases) else None

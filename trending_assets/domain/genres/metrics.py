@@ -18,7 +18,7 @@ BINS = 10
 RESAMPLES = 1000
 BOOTSTRAP_SEED = 20250601
 # A slice with fewer rows says little.
-GAP_ROWS = 30
+TELLING_ROWS = 30
 _CHUNK = 500
 _SHORT_WORDS, _LONG_WORDS = 50, 200
 
@@ -276,16 +276,19 @@ def calibration(
     """Mean calibration error of the columns that have a known positive, and how much of it is beyond chance."""
     errors, chances = [], []
     for truth, column in zip(labels.T, probabilities.T, strict=True):
-        error, chance = expected_calibration_error(truth, column, bins), chance_calibration_error(truth, column, bins)
-        if (truth == 1).any() and error is not None and chance is not None:
-            errors.append(error)
-            chances.append(chance)
+        found = _errors(truth, column, bins)
+        if found is not None and (truth == 1).any():
+            errors.append(found[0])
+            chances.append(found[1])
     return (_mean(errors), max(0.0, float(np.mean(errors) - np.mean(chances))) if errors else None)
 
 
-def _excess(truth: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64]) -> float | None:
-    error, chance = expected_calibration_error(truth, probabilities), chance_calibration_error(truth, probabilities)
-    return max(0.0, error - chance) if error is not None and chance is not None else None
+def _errors(
+    truth: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64], bins: int = BINS
+) -> tuple[float, float] | None:
+    """Calibration error, and what of it chance alone makes; None where nothing is known."""
+    error, chance = (of(truth, probabilities, bins) for of in (expected_calibration_error, chance_calibration_error))
+    return None if error is None or chance is None else (error, chance)
 
 
 def per_genre(
@@ -306,13 +309,14 @@ def per_genre(
     figures: dict[str, Figures] = {}
     for i, (genre, hits, wrong, missed) in enumerate(zip(genres, *sums, strict=True)):
         support = hits + missed
+        errors = _errors(labels[:, i], probabilities[:, i])
         figures[genre] = {
             "precision": hits / (hits + wrong) if support and hits + wrong else None,
             "recall": hits / support if support else None,
             "f1": _f1(hits, wrong, missed),
             "average_precision": average_precision(labels[:, i], probabilities[:, i]),
-            "ece": expected_calibration_error(labels[:, i], probabilities[:, i]),
-            "excess_ece": _excess(labels[:, i], probabilities[:, i]),
+            "ece": errors[0] if errors else None,
+            "excess_ece": max(0.0, errors[0] - errors[1]) if errors else None,
             "support": float(support),
         }
     return figures
@@ -384,7 +388,7 @@ def widest_gap(slices: Mapping[str, Mapping[str, float]], kind: str) -> Gap | No
     found = {
         value: figures["micro_f1"]
         for (name, _, value), figures in ((slice_.partition("="), figures) for slice_, figures in slices.items())
-        if name == kind and value != "unknown" and figures.get("rows", 0) >= GAP_ROWS and "micro_f1" in figures
+        if name == kind and value != "unknown" and figures.get("rows", 0) >= TELLING_ROWS and "micro_f1" in figures
     }
     if len(found) < 2:
         return None

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.limits import BodyLimit
+from serving.bodies import BodyLimit
 from serving.observability import Metrics
 from trending_assets_tests.serving.asgi import Answer, ask
 
