@@ -1,5 +1,6 @@
 """A part of the server that lies in files: watched, loaded when it changes, kept when the new one is bad."""
 
+import gc
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ class Watched(Generic[Signature, Part]):
             return
         self._value, self._loaded = value, signature
         self._accept()
+        _set_apart()
         self._metrics.loads.labels(self.name).inc()
         log.info("loaded", part=self.name, identity=str(value))
 
@@ -123,6 +125,17 @@ class Watched(Generic[Signature, Part]):
         self._trouble = f"the newest {self.name} could not be loaded ({type(error).__name__}; the log has the details)"
         self._metrics.refusals.labels(self.name).inc()
         log.error("refused", part=self.name, error=type(error).__name__, message=str(error), kept=str(self._value))
+
+
+def _set_apart() -> None:
+    """Keeps the garbage collector from looking through what stays in memory anyway.
+
+    Each full collection would, and hold up all requests for a tenth of a second where the catalogue has ten thousand
+    titles.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def file_signature(path: Path) -> Hashable | None:
