@@ -318,7 +318,7 @@ def train(
 def simulate(
     data: Annotated[
         Path, typer.Option(envvar="TRENDING_BENCH_DATA", help="Folder of the catalogues and ratings to replay.")
-    ],
+    ] = Path("../shared/data"),
     days: Annotated[int, typer.Option(min=12, help="How many days; each is a week of the data.")] = 60,
 ) -> None:
     """Replays dated catalogues on an empty home, with a surge, a drift and a spoilt catalogue among them."""

