@@ -2,15 +2,17 @@
 
     python -m benchmarks.serving [--titles 10000] [--seconds 10] [--connections 16] [--models logreg,xgboost,bert]
 
-A Valkey holds the features of generated titles, written by the project and read by both servers, each with one worker,
-from this one machine; so does the load generator, wrk, run (`apt-get install wrk`). The floor is one `HMGET` and the
-model's arithmetic in a process, without HTTP. All figures are of one run.
+A Valkey holds the features of titles, written by the project and read by both servers, each with one worker, from this
+one machine; so does the load generator, wrk, run (`apt-get install wrk`). Their texts are JustWatch's descriptions of
+the folder TRENDING_BENCH_DATA, and made-up words where that is absent. The floor is one `HMGET` and the model's
+arithmetic in a process, without HTTP. All figures are of one run.
 """
 
 import argparse
 import asyncio
 import contextlib
 import datetime as dt
+import itertools
 import json
 import os
 import re
@@ -36,6 +38,7 @@ import psutil
 import pyarrow as pa
 import redis
 
+from benchmarks.identity import data_folder
 from benchmarks.materialize import valkey
 from feature_repo.repository import apply, materialize
 from serving.catalog import TABLE
@@ -58,7 +61,8 @@ from trending_assets.storage.registry import ModelRef, load_predictor, open_regi
 _DAY = "2025-06-02"
 _NOON = dt.datetime(2025, 6, 2, 12, tzinfo=dt.UTC)
 _GENRES = ("action", "comedy", "drama", "horror", "romance", "thriller", "war", "western")
-_WORDS, _VOCABULARY = 110, 20_000
+_DESCRIPTIONS = "justwatch_titles.csv.gz"
+_WORDS, _VOCABULARY = 60, 20_000
 _LEARNED = 2000
 _START_SECONDS = 120
 _BATCH, _BATCH_SECONDS = 100, 10.0
@@ -86,9 +90,13 @@ class Measured:
 
 
 def plots(number: int) -> list[str]:
-    """Texts of words that are as unequally frequent as those of a language."""
-    random = np.random.default_rng(1)
-    ranks = random.zipf(1.2, size=(number, _WORDS)) % _VOCABULARY
+    """Descriptions of real titles, as often as needed, and made-up ones where the bench data is absent."""
+    file = data_folder() / _DESCRIPTIONS
+    if file.is_file():
+        found = pd.read_csv(file, usecols=["description"])["description"].dropna().unique().tolist()
+        return list(itertools.islice(itertools.cycle(found), number))
+    # Words that are as unequally frequent as those of a language.
+    ranks = np.random.default_rng(1).zipf(1.2, size=(number, _WORDS)) % _VOCABULARY
     return [" ".join(f"word{rank}" for rank in row) for row in ranks.tolist()]
 
 
@@ -107,7 +115,7 @@ def land(home: Path, number: int) -> pd.DataFrame:
         "text": texts,
         "kind": ["movie", "show"] * (number // 2) + ["movie"] * (number % 2),
         "year": pa.array([1950 + i % 75 for i in range(number)], pa.int64()),
-        "word_count": pa.array([_WORDS + 2] * number, pa.int64()),
+        "word_count": pa.array([len(each.split()) for each in texts], pa.int64()),
         "countries": pa.array([["US", "GB"]] * number, STRINGS),
         "runtime_minutes": pa.array([80 + i % 60 for i in range(number)], pa.int64()),
         "certificate": ["PG"] * number,
@@ -125,7 +133,7 @@ def land(home: Path, number: int) -> pd.DataFrame:
             "countries": [["US", "GB"]] * number,
             "platforms": [["netflix"]] * number,
             "year": [1950 + i % 75 for i in range(number)],
-            "word_count": _WORDS + 2,
+            "word_count": [len(each.split()) for each in texts],
             "runtime_minutes": [80 + i % 60 for i in range(number)],
             "title_id": titles,
             "embedding": list(vectors),
