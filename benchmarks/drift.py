@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from trending_assets.domain.catalog.taxonomy import GENRES
-from trending_assets.domain.drift.alarms import AT_ONCE, alarms_on
+from trending_assets.domain.drift.alarms import AGAIN_IF_LARGE, AT_ONCE, alarms_on
 from trending_assets.domain.drift.decisions import LEVEL, feature_drift, label_drift, prediction_drift
 from trending_assets.domain.drift.distances import psi, rank_wasserstein
 from trending_assets.domain.drift.embeddings import domain_auc
@@ -69,9 +69,10 @@ by Holm. A column has *drifted* where the adjusted one is at most {level} and th
 (AUC: 0.03): less is no reason to act, however sure it is.
 
 **When to wake somebody.** An *alarm* is a column with an adjusted p-value of at most {at_once}, or one that had drifted
-on two of the last three days on which it was measured, against one reference. Where nothing changes, the chance of an
-alarm in a week is below 5 % by the sum of all of these ([alarms.py](../trending_assets/domain/drift/alarms.py)). With
-fewer than 30 rows on either side a column is unknown.
+on two of the last three days on which it was measured, against one reference. Days with more than a tenth of its rows
+are all alike where the reference is odd: they count as one of two up to a p-value of {again} only. Where nothing
+changes, the chance of an alarm in a week is below 5 % by the sum of all of these, whatever the numbers of rows
+([alarms.py](../trending_assets/domain/drift/alarms.py)). With fewer than 30 rows on either side a column is unknown.
 
 **Data quality.** The share of a source's documents that are refused or come twice, and of its titles that lack a fact,
 is compared with the 14 days before by Fisher's exact test, and adjusted by Holm over all measures of all sources of the
@@ -339,6 +340,7 @@ def main() -> None:
         planted=options.planted,
         level=LEVEL,
         at_once=AT_ONCE,
+        again=AGAIN_IF_LARGE,
         days=DAYS,
         day=DAY,
         reference=REFERENCE,

@@ -8,7 +8,7 @@ from trending_assets.storage.lake import Lake
 
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY = "data_quality"
-_COLUMNS = ["column", "status", "p_adjusted", "drifted", "reference"]
+_COLUMNS = ["column", "status", "p_adjusted", "drifted", "current_rows", "reference_rows", "reference"]
 
 
 def alarms_of(lake: Lake, table: str, day: str) -> Alarms:

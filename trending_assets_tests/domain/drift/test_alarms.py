@@ -14,12 +14,14 @@ _UNKNOWN, _SAME, _DRIFTED, _PLAIN = "unknown", "same", "drifted", "plain"
 _P_VALUES = {_UNKNOWN: None, _SAME: 1.0, _DRIFTED: 0.03, _PLAIN: AT_ONCE}
 
 
-def _row(column: str, state: str, reference: str = "genre_logreg/1") -> dict[str, Any]:
+def _row(column: str, state: str, reference: str = "genre_logreg/1", rows: int = 60) -> dict[str, Any]:
     return {
         "column": column,
         "status": "unknown" if state == _UNKNOWN else "measured",
         "p_adjusted": _P_VALUES[state],
         "drifted": None if state == _UNKNOWN else state != _SAME,
+        "current_rows": rows,
+        "reference_rows": 600,
         "reference": reference,
     }
 
@@ -44,6 +46,26 @@ def _alarmed(*states: str) -> bool:
 )
 def test_a_column_is_in_alarm_on_a_plain_day_or_the_second_of_three(states: list[str], alarmed: bool) -> None:
     assert _alarmed(*states) is alarmed
+
+
+@pytest.mark.parametrize(
+    ("rows", "p_values", "alarmed"),
+    [
+        (60, (0.04, 0.04), True),
+        (61, (0.04, 0.04), False),
+        (61, (0.04, 0.005), False),
+        (61, (0.005, 0.04), False),
+        (61, (0.005, 0.005), True),
+        (61, (0.04, AT_ONCE), True),
+    ],
+)
+def test_days_that_share_the_chance_of_their_reference_are_two_only_where_each_is_plainer(
+    rows: int, p_values: tuple[float, float], alarmed: bool
+) -> None:
+    days = {
+        day: [_row("year", _DRIFTED, rows=rows) | {"p_adjusted": p}] for day, p in zip(_DAYS, p_values, strict=False)
+    }
+    assert (alarms_on(days, _DAYS[1]).alarmed == ("year",)) is alarmed
 
 
 def test_two_columns_that_drift_once_each_are_no_alarm() -> None:
