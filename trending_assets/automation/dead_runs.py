@@ -14,6 +14,8 @@ from dagster._core.storage.runs import SqliteRunStorage
 # A run that was launched names its process within seconds; this and a tick are within the minute that is promised.
 UNNAMED_SECONDS = 50.0
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# What a daemon has made and not launched yet is launched by the next one; what a command has made is not.
+_NOT_BEGUN = dg.DagsterRunStatus.NOT_STARTED
 PID_TAG, CREATED_TAG, HOST_TAG = "trending/pid", "trending/pid_created", "trending/host"
 
 
@@ -26,6 +28,8 @@ def process_tags() -> dict[str, str]:
 def report_dead_runs(instance: dg.DagsterInstance, now: float) -> list[str]:
     """Marks every run of this machine as failed whose process is gone, or that is being started and never named one.
 
+    A run that has not begun is looked at where its tags name the process that was to carry it out.
+
     Args:
         instance: the instance that keeps the runs.
         now: the time, in seconds since 1970.
@@ -34,9 +38,9 @@ def report_dead_runs(instance: dg.DagsterInstance, now: float) -> list[str]:
         The ids of the runs that were marked.
     """
     dead = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[*_UNDER_WAY, _NOT_BEGUN])):
         run = record.dagster_run
-        if not _of_this_machine(instance, run):
+        if not _of_this_machine(instance, run) or (run.status == _NOT_BEGUN and PID_TAG not in run.tags):
             continue
         process = _process(instance, run)
         if process is None and now - record.update_timestamp.timestamp() > UNNAMED_SECONDS:

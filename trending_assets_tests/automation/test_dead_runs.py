@@ -118,6 +118,20 @@ def test_a_run_that_was_killed_before_it_named_its_process_is_marked_within_a_mi
     assert _status(instance, run) == dg.DagsterRunStatus.FAILURE
 
 
+def test_a_run_whose_command_was_killed_before_it_began_is_marked_and_one_that_a_daemon_will_launch_is_not(
+    instance: dg.DagsterInstance, process: subprocess.Popen[str]
+) -> None:
+    # A run of retraining that is under way keeps the sensor from asking for another.
+    made = dg.DagsterRunStatus.NOT_STARTED
+    by_a_command, by_a_daemon = _run(instance, _tags(process), made), _run(instance, {}, made)
+    assert _report(instance, 3600) == []
+    process.kill()
+    process.wait()
+    assert _report(instance, 3600) == [by_a_command.run_id]
+    assert _status(instance, by_a_command) == dg.DagsterRunStatus.FAILURE
+    assert _status(instance, by_a_daemon) == made
+
+
 def test_a_run_that_says_nothing_of_its_machine_is_left_alone_where_others_share_the_storage(
     instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
