@@ -30,6 +30,8 @@ from trending_assets.storage.home import Home
 
 # 128 instances of the longest title and plot as UTF-8, with room for JSON's escapes of ordinary text.
 _MAX_BODY_BYTES = 8 * 1024 * 1024
+# A batch of the most of everything has a tenth.
+_MAX_BODY_PARTS = 200_000
 # Of all requests together; a few megabytes more are made of each while it is read.
 _MAX_BODIES_BYTES = 128 * 1024 * 1024
 _BODY_SECONDS = 10.0
@@ -139,6 +141,7 @@ def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -
         BodyLimit,
         metrics=metrics,
         max_bytes=_MAX_BODY_BYTES,
+        max_parts=_MAX_BODY_PARTS,
         max_bytes_together=_MAX_BODIES_BYTES,
         seconds=_BODY_SECONDS,
     )
