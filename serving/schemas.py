@@ -22,6 +22,7 @@ MAX_COUNTRIES, MAX_COUNTRY_LENGTH = 50, 60
 MAX_PLATFORMS, MAX_PLATFORM_LENGTH = 50, 60
 MAX_RUNTIME = 100_000
 FIRST_YEAR, LAST_YEAR = 1800, 2200
+_MAX_UNKNOWN = 20
 
 _UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 # How far the clock of the machine that predicted may be ahead of this one's.
@@ -238,9 +239,9 @@ class _Sent(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_more_than_there_are(cls, data: Any) -> Any:
-        # Else each would be an error of its own, and a body of unknown fields takes a gigabyte of them.
-        if isinstance(data, dict) and len(data) > len(cls.model_fields):
-            raise ValueError(f"more fields than there are: {', '.join(cls.model_fields)}")
+        # Each is an error of its own, and a body of unknown fields would take a gigabyte of them.
+        if isinstance(data, dict) and len(data) > len(cls.model_fields) + _MAX_UNKNOWN:
+            raise ValueError(f"far more fields than there are: {', '.join(cls.model_fields)}")
         return data
 
 
