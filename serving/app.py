@@ -24,6 +24,7 @@ from serving.problems import install_problem_handlers, internal_error, problem_r
 from serving.routes import feedback, genres, health, lineage, models, titles, trending
 from serving.settings import ServingSettings
 from serving.state import Poller, ServingState
+from serving.swagger import swagger_router
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.storage.api_keys import Scope
 from trending_assets.storage.home import Home
@@ -101,6 +102,8 @@ def create_app(
         description=_DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        # Ours: theirs come from a public network.
+        docs_url=None,
         redoc_url=None,
     )
     app.state.serving = state
@@ -118,6 +121,7 @@ def _include_routers(app: FastAPI, settings: ServingSettings, metrics: Metrics) 
         return [Security(needs_scope, scopes=[scope])] if settings.keys_required else []
 
     filtered, cached = Depends(each_once), Depends(CatalogValidator(shared=not settings.keys_required))
+    app.include_router(swagger_router(app.title))
     app.include_router(health.router)
     app.include_router(health.metrics_router, dependencies=scoped("metrics"))
     for module, scope in _SCOPES.items():
