@@ -209,7 +209,7 @@ def test_fields_beyond_number_are_one_fault(ready: TestClient, path: str, body: 
 
 
 def test_a_body_of_too_many_parts_is_refused_before_anything_reads_it(ready: TestClient) -> None:
-    rows = {"instances": [[]] * 199_999}
+    rows: dict[str, Any] = {"instances": [[]] * 199_999}
     headers = {"content-type": "application/json"}
     read = ready.post("/v1/genres/predict", content=json.dumps(rows), headers=headers)
     assert read.status_code == 413
