@@ -24,12 +24,15 @@ from serving.problems import install_problem_handlers, internal_error, problem_r
 from serving.routes import feedback, genres, health, lineage, models, titles, trending
 from serving.settings import ServingSettings
 from serving.state import Poller, ServingState
+from serving.swagger import swagger_router
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.storage.api_keys import Scope
 from trending_assets.storage.home import Home
 
 # 128 instances of the longest title and plot as UTF-8, with room for JSON's escapes of ordinary text.
 _MAX_BODY_BYTES = 8 * 1024 * 1024
+# A batch of the most of everything has a tenth.
+_MAX_BODY_PARTS = 200_000
 # Of all requests together; a few megabytes more are made of each while it is read.
 _MAX_BODIES_BYTES = 128 * 1024 * 1024
 _BODY_SECONDS = 10.0
@@ -99,6 +102,8 @@ def create_app(
         description=_DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        # Ours: theirs come from a public network.
+        docs_url=None,
         redoc_url=None,
     )
     app.state.serving = state
@@ -116,6 +121,7 @@ def _include_routers(app: FastAPI, settings: ServingSettings, metrics: Metrics) 
         return [Security(needs_scope, scopes=[scope])] if settings.keys_required else []
 
     filtered, cached = Depends(each_once), Depends(CatalogValidator(shared=not settings.keys_required))
+    app.include_router(swagger_router(app.title))
     app.include_router(health.router)
     app.include_router(health.metrics_router, dependencies=scoped("metrics"))
     for module, scope in _SCOPES.items():
@@ -139,6 +145,7 @@ def _add_middleware(app: FastAPI, settings: ServingSettings, metrics: Metrics) -
         BodyLimit,
         metrics=metrics,
         max_bytes=_MAX_BODY_BYTES,
+        max_parts=_MAX_BODY_PARTS,
         max_bytes_together=_MAX_BODIES_BYTES,
         seconds=_BODY_SECONDS,
     )

@@ -1,4 +1,4 @@
-"""Limits on a request's body: its size, its time, and the memory of all bodies together."""
+"""Limits on a request's body: its size, its time, what it is made of, and the memory of all bodies together."""
 
 import asyncio
 
@@ -9,6 +9,8 @@ from serving.observability import Metrics
 from serving.problems import (
     ProblemError,
     body_encoded,
+    body_not_utf8,
+    body_too_complex,
     body_too_large,
     body_too_slow,
     overloaded,
@@ -16,17 +18,20 @@ from serving.problems import (
 )
 
 _BODY_HEADERS = {b"content-length", b"transfer-encoding"}
+# Each part of a body takes two bytes at least, and what is made of a shorter one is made in no time.
+_COUNTED_FROM_BYTES = 64 * 1024
 
 
 class BodyLimit:
     """ASGI middleware that reads a body whole before anything works on the request, or refuses it.
 
     So a caller that sends slowly takes up memory for a while, and none of the places of requests that are worked on.
-    A compressed body is refused: it could hold any size in a few bytes.
+    A compressed body is refused: it could hold any size in a few bytes. So is one of very many parts: reading JSON
+    holds up every other request, and what is made of a million empty lists takes twenty times their bytes.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, *, max_bytes: int, max_bytes_together: int, seconds: float
+        self, app: ASGIApp, metrics: Metrics, *, max_bytes: int, max_parts: int, max_bytes_together: int, seconds: float
     ) -> None:
         """Wraps an app.
 
@@ -34,12 +39,13 @@ class BodyLimit:
             app: what answers the requests.
             metrics: where refused requests are counted.
             max_bytes: of one body.
+            max_parts: values of one body, lists and objects among them.
             max_bytes_together: of the bodies of all requests that are not answered yet.
             seconds: for how long a body may come.
         """
         self._app = app
         self._shed = metrics.shed.labels("body_memory")
-        self._max_bytes = max_bytes
+        self._max_bytes, self._max_parts = max_bytes, max_parts
         self._max_bytes_together = max_bytes_together
         self._seconds = seconds
         self._held = 0
@@ -67,9 +73,18 @@ class BodyLimit:
             return body_too_large()
         try:
             async with asyncio.timeout(self._seconds):
-                return await body.read()
+                problem = await body.read()
         except TimeoutError:
             return body_too_slow()
+        return problem or self._problem_of(body.content)
+
+    def _problem_of(self, content: bytes) -> ProblemError | None:
+        # JSON as UTF-8 never holds one; as UTF-16 it does, and could not be counted.
+        if b"\0" in content:
+            return body_not_utf8()
+        if len(content) >= _COUNTED_FROM_BYTES and parts_of(content) > self._max_parts:
+            return body_too_complex()
+        return None
 
     def take(self, size: int, of_body: int) -> ProblemError | None:
         """Makes room for a part of a body; a problem where there is none.
@@ -87,11 +102,23 @@ class BodyLimit:
         return None
 
 
+def parts_of(content: bytes) -> int:
+    """How many values a JSON text holds, lists and objects among them, without reading it; no less than there are.
+
+    Args:
+        content: UTF-8, and JSON or not.
+    """
+    unescaped = content.replace(rb"\\", b"").replace(rb"\"", b"")
+    outside = b"".join(unescaped.split(b'"')[::2])
+    return 1 + sum(map(outside.count, (b",", b"[", b"{")))
+
+
 class _Body:
     """The body of one request.
 
     Attributes:
         size: bytes that came.
+        content: all of them, once they have come.
         abandoned: the caller was gone before all of it had come.
     """
 
@@ -99,7 +126,7 @@ class _Body:
         self._limit, self._receive = limit, receive
         self._parts: list[bytes] = []
         self._replayed = False
-        self.size = 0
+        self.size, self.content = 0, b""
         self.abandoned = False
 
     async def read(self) -> ProblemError | None:
@@ -115,12 +142,13 @@ class _Body:
                 return problem
             self._parts.append(part)
             if not message.get("more_body", False):
+                self.content = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+                self._parts.clear()
                 return None
 
     async def replay(self) -> Message:
         if self._replayed:
             return await self._receive()
         self._replayed = True
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts.clear()
-        return {"type": "http.request", "body": body, "more_body": False}
+        content, self.content = self.content, b""
+        return {"type": "http.request", "body": content, "more_body": False}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 from fastapi import Response
 from pydantic.json_schema import models_json_schema
@@ -13,6 +14,7 @@ from serving.deps import State
 from serving.schemas import Title, TitlePage, TrendingPage
 
 _MAX_AGE_SECONDS = 60
+_GZIP = re.compile(rb"(?:x-)?gzip(?:\s*;\s*q=(?!0(?:\.0*)?$)[01](?:\.[0-9]*)?)?")
 
 
 class CatalogValidator:
@@ -90,7 +92,12 @@ def _is_get(scope: Scope) -> bool:
 
 
 def _accepts_gzip(scope: Scope) -> bool:
-    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+    return any(name == b"accept-encoding" and _names_gzip(value) for name, value in scope["headers"])
+
+
+def _names_gzip(value: bytes) -> bool:
+    """Whether a header names gzip, and not with the weight of what is refused (RFC 9110, section 12.4.2)."""
+    return b"gzip" in value and any(_GZIP.fullmatch(each.strip()) for each in value.lower().split(b","))
 
 
 def _tags(header: str) -> frozenset[str]:

@@ -24,10 +24,11 @@ from serving.problems import (
     scope_missing,
     too_many_requests,
 )
+from serving.swagger import PATHS as SWAGGER_PATHS
 from trending_assets.storage.api_keys import ApiKey, ApiKeys, KeyFileError, KeyRing
 
 # Whoever watches over the process has no key, and the document says how to get one.
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", *SWAGGER_PATHS})
 _KEY_IN_SCOPE = "trending.api_key"
 _LOOK_SECONDS = 1.0
 

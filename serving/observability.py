@@ -8,7 +8,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -16,6 +16,8 @@ from typing import Any, TextIO
 import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +25,8 @@ from serving.breaker import STATES
 from trending_assets.domain.ids import uuid7
 
 REQUEST_ID_HEADER = "X-Request-ID"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# An API key has the letters of one, and is never logged.
+_REQUEST_ID = re.compile(r"(?!.*tn_[0-9a-f]{8}_)[A-Za-z0-9._-]{1,64}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _HANDLER = "trending-json"
 
@@ -112,11 +115,35 @@ def _note(name: str, value: str) -> None:
         facts[name] = value
 
 
+class LoadedModels(Collector):
+    """A metric of the model versions that are loaded when it is asked for; one that was let go of has no series.
+
+    Attributes:
+        told: model, version and variant of each.
+    """
+
+    def __init__(self) -> None:
+        self.told: Callable[[], Iterable[tuple[str, str, str]]] = lambda: ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The metric."""
+        family = GaugeMetricFamily(
+            "trending_model_info",
+            "1 for each model version that is loaded, by the part in which it answers.",
+            labels=["model", "version", "variant"],
+        )
+        for labels in self.told():
+            family.add_metric(labels, 1)
+        yield family
+
+
 class Metrics:
     """The Prometheus metrics of one app, in a registry of its own, so that two apps in a process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.loaded_models = LoadedModels()
+        self.registry.register(self.loaded_models)
         self.requests = Counter(
             "trending_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
         )

@@ -218,6 +218,21 @@ def body_too_large() -> ProblemError:
     return ProblemError(413, None, http.HTTPStatus(413).phrase, _STATUS_DETAILS[413])
 
 
+def body_too_complex() -> ProblemError:
+    """413: the body has more values than any that the API takes."""
+    return ProblemError(
+        413,
+        None,
+        http.HTTPStatus(413).phrase,
+        "The body has far more lists, objects and values than the API takes.",
+    )
+
+
+def body_not_utf8() -> ProblemError:
+    """400: the body is no JSON as UTF-8."""
+    return ProblemError(400, None, http.HTTPStatus(400).phrase, _STATUS_DETAILS[400])
+
+
 def body_encoded() -> ProblemError:
     """415: the body is compressed."""
     return ProblemError(

@@ -22,6 +22,7 @@ MAX_COUNTRIES, MAX_COUNTRY_LENGTH = 50, 60
 MAX_PLATFORMS, MAX_PLATFORM_LENGTH = 50, 60
 MAX_RUNTIME = 100_000
 FIRST_YEAR, LAST_YEAR = 1800, 2200
+_MAX_UNKNOWN = 20
 
 _UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 # How far the clock of the machine that predicted may be ahead of this one's.
@@ -230,11 +231,24 @@ class TrendingPage(BaseModel):
     next_cursor: str | None
 
 
-class Instance(BaseModel):
+class _Sent(BaseModel):
+    """What callers send; a field that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_more_than_there_are(cls, data: Any) -> Any:
+        # Each is an error of its own, and a body of unknown fields would take a gigabyte of them.
+        if isinstance(data, dict) and len(data) > len(cls.model_fields) + _MAX_UNKNOWN:
+            raise ValueError(f"far more fields than there are: {', '.join(cls.model_fields)}")
+        return data
+
+
+class Instance(_Sent):
     """A title to predict that need not be in the catalogue."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "anyOf": [
                 {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}}
@@ -288,10 +302,8 @@ class Instance(BaseModel):
         return self
 
 
-class PredictRequest(BaseModel):
+class PredictRequest(_Sent):
     """Titles to predict."""
-
-    model_config = ConfigDict(extra="forbid")
 
     instances: list[Instance] = Field(min_length=1, max_length=MAX_INSTANCES)
 
@@ -406,11 +418,10 @@ class Readiness(BaseModel):
     titles: int
 
 
-class FeedbackRequest(BaseModel):
+class FeedbackRequest(_Sent):
     """What the genres of a predicted title are, by whoever knows."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"prediction_id": "019e0c1b-7c3c-7cc3-8a55-2a4a1be3f4d5", "genres": ["science-fiction", "action"]}

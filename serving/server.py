@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -81,10 +82,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_headers_complete(self) -> None:
-        """Ends the time of the head."""
+        """Ends the time of the head, which may have come at once, with a body behind it."""
         self._head_timer.stop()
         self._head_bytes, self._in_body = 0, True
-        super().on_headers_complete()
+        app = self.app
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MAX_HEAD_BYTES:
+            self.app = _refuse_head
+        try:
+            super().on_headers_complete()
+        finally:
+            self.app = app
 
     def on_message_complete(self) -> None:
         """From here on another head comes."""
@@ -100,6 +107,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Ends the time of a caller that reads again."""
         self._write_timer.stop()
         super().resume_writing()
+
+
+async def _refuse_head(_: Scope, __: Receive, send: Send) -> None:
+    headers = [(b"content-length", b"0"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body"})
 
 
 def uvicorn_options(settings: ServingSettings) -> dict[str, Any]:

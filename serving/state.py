@@ -114,6 +114,7 @@ class ServingState:
             # Whoever has stopped it wants it to end, and the champion answers in any case.
             keeps=False,
         )
+        metrics.loaded_models.told = self._loaded_models
         self.known = KnownTitles(metrics, clock=clock)
         self.scores = TitleScores(metrics, anyio.CapacityLimiter(_MODELS_AT_A_TIME))
         self.shadow = Shadow(metrics, self.log, lambda: self.known, self.need_features)
@@ -135,6 +136,12 @@ class ServingState:
         self.features.refresh()
         self.champion.refresh()
         self.experiment.refresh()
+
+    def _loaded_models(self) -> list[tuple[str, str, str]]:
+        champion, running = self.champion.value, self.experiment.value
+        loaded = [champion] if champion else []
+        loaded += [running.challenger] if running else []
+        return [(each.ref.model, each.ref.version, each.variant) for each in loaded]
 
     def _readable(self, model: ServedModel) -> ServedModel:
         """A model whose features are online, unless nothing serves so far: then it can answer texts at least.

@@ -84,8 +84,9 @@ def show_comparison(console: Console, experiment: Experiment, found: Comparison)
         f"on {alike.inputs} inputs that both answered"
     )
     for each in found.differences:
-        interval = f"95 % interval {each.low:+.4f} to {each.high:+.4f}, {each.method}, {each.outcomes} outcomes"
-        console.print(f"challenger minus champion: {each.value:+.4f} macro-F1, {interval}")
+        ends = f"{each.low:+.4f} to {each.high:+.4f}" if each.spread_known else f"{_UNKNOWN} of {each.units} units"
+        measured = f"{each.method}, {each.outcomes} outcomes"
+        console.print(f"challenger minus champion: {each.value:+.4f} macro-F1, 95 % interval {ends}, {measured}")
     if not found.differences:
         console.print(f"challenger minus champion: {_UNKNOWN}")
     console.print(f"winner: {found.winner}; {found.reason}" if found.winner else f"winner: {found.reason}")

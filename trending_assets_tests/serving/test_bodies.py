@@ -3,15 +3,16 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.bodies import BodyLimit
+from serving.bodies import BodyLimit, parts_of
 from serving.observability import Metrics
 from trending_assets_tests.serving.asgi import Answer, ask
 
@@ -46,12 +47,9 @@ class Echo:
 
 
 def limited(app: ASGIApp, seconds: float = 60, together: int = 100, metrics: Metrics | None = None) -> BodyLimit:
-    return BodyLimit(app, metrics or Metrics(), max_bytes=10, max_bytes_together=together, seconds=seconds)
-
-
-async def parts_of(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
+    return BodyLimit(
+        app, metrics or Metrics(), max_bytes=10, max_parts=10, max_bytes_together=together, seconds=seconds
+    )
 
 
 @pytest.mark.parametrize(("parts", "status"), [([b"12345", b"67890"], 200), ([b"12345", b"678901"], 413), ([b""], 200)])
@@ -108,6 +106,25 @@ def test_all_bodies_together_take_so_much_memory_and_give_it_back() -> None:
     assert after.status == 200
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text('[]{},:"\\\\x'),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text('[]{},:"\\\\x'), inner),
+)
+
+
+def _values(parsed: object) -> int:
+    if isinstance(parsed, dict):
+        return 1 + sum(map(_values, parsed.values()))
+    return 1 + sum(map(_values, parsed)) if isinstance(parsed, list) else 1
+
+
+@given(JSON, st.booleans())
+def test_the_parts_of_a_body_are_told_without_reading_it(parsed: object, ascii_only: bool) -> None:
+    told = parts_of(json.dumps(parsed, ensure_ascii=ascii_only).encode())
+    # An empty list or object counts as two.
+    assert _values(parsed) <= told <= 2 * _values(parsed)
+
+
 def test_who_goes_before_the_body_is_whole_leaves_nothing_behind() -> None:
     async def main() -> int:
         echo = Echo()
@@ -139,7 +156,12 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
     "a plot of 10 MB": (json.dumps({"instances": [INSTANCE | {"plot": "x" * 10 * MIB}]}).encode(), 413),
     "a plot of 1 MB": (json.dumps({"instances": [INSTANCE | {"plot": "x" * MIB}]}).encode(), 422),
     "10,000 instances": (json.dumps({"instances": [INSTANCE] * 10_000}).encode(), 422),
-    "a million empty lists": (b'{"instances":[' + b"[]," * 1_000_000 + b"[]]}", 422),
+    "a million empty lists": (b'{"instances":[' + b"[]," * 1_000_000 + b"[]]}", 413),
+    "half a million unknown fields": (json.dumps({f"f{i}": i for i in range(500_000)}).encode(), 413),
+    "lists in UTF-16 behind a letter that has a quotation mark's byte": (
+        ('["\u0122",' + "[]," * 300_000 + "[]]").encode("utf-16"),
+        400,
+    ),
     "a deep list": (_nested(100_000), 400),
     "a list as deep as Python takes": (_nested(900), 422),
     "NaN": (b'{"instances":[{"title":"x","kind":"movie","year":NaN}]}', 422),
@@ -151,7 +173,7 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
     "an overlong slash": (b'{"instances":[{"title":"\xc0\xaf","kind":"movie"}]}', 400),
     "half a surrogate pair": (b'{"instances":[{"title":"\\ud800","kind":"movie"}]}', 422),
     "a zero byte": (b'{"instances":[{"title":"\\u0000","kind":"movie"}]}', 422),
-    "UTF-16": ('{"instances":[]}'.encode("utf-16"), 422),
+    "UTF-16": ('{"instances":[]}'.encode("utf-16"), 400),
     "no JSON": (b"instances=1", 422),
     "half a JSON": (b'{"instances":[{"title":"x"', 422),
     "nothing": (b"", 422),
@@ -171,6 +193,29 @@ def test_a_hostile_body_is_a_clear_4xx(ready: TestClient, name: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert len(answer.content) < 10_000
     assert ready.post("/v1/genres/predict", json={"instances": [INSTANCE]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/genres/predict", {"instances": [INSTANCE | {f"f{i}": i for i in range(1000)}]}),
+        ("/v1/genres/predict", {"instances": [INSTANCE], **{f"f{i}": i for i in range(1000)}}),
+        ("/v1/feedback", {f"f{i}": i for i in range(1000)}),
+    ],
+)
+def test_fields_beyond_number_are_one_fault(ready: TestClient, path: str, body: dict[str, Any]) -> None:
+    (error,) = ready.post(path, json=body).json()["errors"]
+    assert error["message"].startswith("far more fields than there are: ")
+
+
+def test_a_body_of_too_many_parts_is_refused_before_anything_reads_it(ready: TestClient) -> None:
+    rows: dict[str, Any] = {"instances": [[]] * 199_999}
+    headers = {"content-type": "application/json"}
+    read = ready.post("/v1/genres/predict", content=json.dumps(rows), headers=headers)
+    assert read.status_code == 413
+    assert "values" in read.json()["detail"]
+    plots = {"instances": [INSTANCE | {"plot": '[{,"\\' * 4000}] * 100}
+    assert ready.post("/v1/genres/predict", json=plots).status_code == 200
 
 
 def test_a_zip_bomb_is_not_opened(ready: TestClient) -> None:

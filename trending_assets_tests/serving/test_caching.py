@@ -110,6 +110,24 @@ def test_a_long_answer_is_compressed_for_who_takes_that(ready: TestClient) -> No
     assert "content-encoding" not in ready.get("/healthz").headers
 
 
+@pytest.mark.parametrize(
+    ("accepted", "is_packed"),
+    [
+        ("gzip;q=0", False),
+        ("br, gzip; q=0.000", False),
+        ("identity, *;q=0", False),
+        ("gzipped", False),
+        ("br, gzip", True),
+        ("gzip;q=1.0, *;q=0", True),
+        ("deflate,gzip;q=0.5", True),
+    ],
+)
+def test_who_refuses_gzip_gets_none(ready: TestClient, accepted: str, is_packed: bool) -> None:
+    answer = ready.get("/v1/titles", headers={"Accept-Encoding": accepted})
+    assert ("content-encoding" in answer.headers) == is_packed
+    assert answer.json()["items"]
+
+
 def test_what_is_compressed_is_what_was_to_be_sent(ready: TestClient) -> None:
     with ready.stream("GET", "/v1/titles", headers={"Accept-Encoding": "gzip"}) as answer:
         packed = b"".join(answer.iter_raw())

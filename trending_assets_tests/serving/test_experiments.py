@@ -110,6 +110,21 @@ def test_without_an_experiment_the_champion_answers_alone(trial: Trial) -> None:
     assert variants(answers) == {("champion", CHAMPION.version): 60}
 
 
+def test_a_metric_names_the_versions_that_are_loaded(trial: Trial) -> None:
+    def loaded() -> dict[str, str]:
+        families = trial.state.metrics.registry.collect()
+        samples = next(family for family in families if family.name == "trending_model_info").samples
+        return {sample.labels["variant"]: sample.labels["version"] for sample in samples if sample.value == 1}
+
+    assert loaded() == {"champion": CHAMPION.version}
+    made = trial.start()
+    assert loaded() == {"champion": CHAMPION.version, "challenger": CHALLENGER.version}
+    trial.experiments.stop(made.experiment_id, dt.datetime.now(dt.UTC))
+    trial.world.registry.promote(CHALLENGER)
+    trial.state.refresh()
+    assert loaded() == {"champion": CHALLENGER.version}
+
+
 def test_each_title_keeps_its_variant_and_what_answered_is_said_and_logged(trial: Trial) -> None:
     made = trial.start()
     answers = {row["title_id"]: trial.genres(row["title_id"]) for row in TITLES}

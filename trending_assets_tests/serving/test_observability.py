@@ -36,7 +36,7 @@ def test_a_callers_id_is_kept_where_it_is_harmless(ready: TestClient) -> None:
     assert ready.get("/healthz", headers={"X-Request-ID": "job-17.a_b"}).headers["x-request-id"] == "job-17.a_b"
 
 
-@pytest.mark.parametrize("incoming", [None, "", "x" * 65, 'x"y', "a b", "a\nb", "ü", "{}"])
+@pytest.mark.parametrize("incoming", [None, "", "x" * 65, 'x"y', "a b", "a\nb", "ü", "{}", f"tn_0123abcd_{'k' * 43}"])
 def test_any_other_id_is_replaced(incoming: str | None) -> None:
     assert uuid.UUID(accepted_request_id(incoming)).version == 7
 

@@ -111,6 +111,22 @@ def test_a_request_is_answered_and_the_server_says_nothing_of_itself(running: Ru
         assert b"server:" not in head.lower()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 33_000,
+        b"GET /healthz HTTP/1.1\r\nHost: x" + b"\r\nX: y" * 9000,
+        b"GET /" + b"y" * 33_000 + b" HTTP/1.1\r\nHost: x",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /?" + b"y" * 33_000 + b" HTTP/1.1\r\nHost: x",
+    ],
+)
+def test_a_large_head_that_comes_at_once_is_refused(running: Running, head: bytes) -> None:
+    with running.connect() as caller:
+        caller.sendall(head + b"\r\n\r\n")
+        assert b"HTTP/1.1 431" in all_of(caller)
+    running.until(running.is_quiet)
+
+
 @pytest.mark.parametrize("protocol", [HastyProtocol])
 @pytest.mark.parametrize("sent", [b"", b"G", GET[:-2], GET + GET[:-2], GET + b"\r\n"])
 def test_a_head_that_never_ends_is_hung_up_on(running: Running, sent: bytes) -> None:

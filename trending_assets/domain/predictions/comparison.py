@@ -93,7 +93,7 @@ class Difference:
         outcomes: inputs with an outcome that it was measured on; of two groups, those of the smaller.
         units: units of the smaller group; of pairs the inputs.
         value: the difference.
-        low: lower end of its 95 % interval.
+        low: lower end of its 95 % interval, which says nothing where it is not :attr:`spread_known`.
         high: upper end.
     """
 
@@ -105,9 +105,14 @@ class Difference:
     high: float
 
     @property
+    def spread_known(self) -> bool:
+        """Whether there are enough units for an interval: of one unit it would have no width at all."""
+        return self.units >= NEEDED_UNITS
+
+    @property
     def enough(self) -> bool:
         """Whether it was measured on enough to judge by."""
-        return self.outcomes >= NEEDED_OUTCOMES and self.units >= NEEDED_UNITS
+        return self.outcomes >= NEEDED_OUTCOMES and self.spread_known
 
 
 @dataclass(frozen=True)
