@@ -382,8 +382,11 @@ def predict(
     from serving.batch import predict_rows
     from trending_assets.predictions import titles_in
 
-    count, model = predict_rows(_registry(_settings()), titles_in(source, mapping), target)
+    left_out: list[str] = []
+    count, model = predict_rows(_registry(_settings()), titles_in(source, mapping, left_out), target)
     console.print(f"{count} predictions by {model} written to {target}")
+    if left_out:
+        console.print(f"of {len(left_out)} titles something was taken for unknown, such as {left_out[0]}", markup=False)
 
 
 @app.command()
