@@ -289,7 +289,7 @@ def ingest(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="keyword, logreg, xgboost or bert.")],
+    model: Annotated[str, typer.Argument(help="keyword, logreg, xgboost, bert or blend.")],
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Budget of bert; TRENDING_BERT_MINUTES where not given.")
     ] = None,
