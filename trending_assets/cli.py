@@ -372,7 +372,8 @@ def predict(
             "--input",
             exists=True,
             dir_okay=False,
-            help="JSON lines of title_id and what the API takes of a title; or a file that the archive source reads.",
+            help="JSON lines of title_id and what the API takes of a title; or a file that the archive source reads, "
+            "known by its name or its columns.",
         ),
     ],
     target: Annotated[Path, typer.Option("--output", help="JSON lines: one prediction a line, in order.")],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serving.batch import BadLineError, Row, checked_instance, rows_of_json_lines
 from trending_assets.ingest.archive_files import ArchiveError, opened
-from trending_assets.ingest.archive_mappings import Mapping, Name, Titles, load_mapping, mapping_for
+from trending_assets.ingest.archive_mappings import Mapping, Name, Titles, load_mapping, mapping_for, shipped
 from trending_assets.ingest.archive_parser import headers, parse
 from trending_assets.ingest.archive_reader import read_archive
 from trending_assets.ingest.documents import Document, MalformedRecordError
@@ -29,7 +29,7 @@ def titles_in(path: Path, mapping: str | None = None, left_out: list[str] | None
 
     Args:
         path: the file.
-        mapping: a mapping's name or file; without it the file's name chooses a shipped one.
+        mapping: a mapping's name or file; without it the file's name chooses a shipped one, or else its columns do.
         left_out: gets a line for each row of an archive of which something was taken for unknown.
 
     Raises:
@@ -38,10 +38,28 @@ def titles_in(path: Path, mapping: str | None = None, left_out: list[str] | None
     """
     if mapping is None and path.name.lower().endswith(_PLAIN):
         return rows_of_json_lines(path)
-    chosen = load_mapping(mapping) if mapping is not None else mapping_for(path.name)
+    if mapping is not None:
+        chosen = load_mapping(mapping)
+    else:
+        chosen = mapping_for(path.name) or _mapping_for_columns(_columns(path))
     if chosen is None or chosen.titles is None:
-        raise ArchiveError(f"{path.name}: no mapping of titles is for a file of that name; name one with --mapping")
+        raise ArchiveError(
+            f"{path.name}: no mapping of titles is for a file of that name or of its columns; name one with --mapping"
+        )
     return _rows_of_archive(path, chosen, chosen.titles, [] if left_out is None else left_out)
+
+
+def _mapping_for_columns(columns: frozenset[str]) -> Mapping | None:
+    """The shipped mapping of which a file has all that a prediction needs and the most else; None where no one has."""
+    found: dict[int, list[Mapping]] = {}
+    for mapping in shipped().values():
+        if mapping.titles is None or mapping.titles.plot is None:
+            continue
+        needed = mapping.titles.model_copy(update=dict.fromkeys((*_NOT_READ, *_FACTS)) | {"external_ids": {}})
+        if _of(mapping, needed).required <= columns:
+            found.setdefault(len(mapping.required & columns), []).append(mapping)
+    best = found[max(found)] if found else []
+    return best[0] if len(best) == 1 else None
 
 
 def _rows_of_archive(path: Path, mapping: Mapping, titles: Titles, left_out: list[str]) -> Iterator[Row]:

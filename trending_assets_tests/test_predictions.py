@@ -107,6 +107,17 @@ def test_a_file_without_years_is_read(tmp_path: Path) -> None:
     assert (title_id, instance.year, instance.runtime_minutes) == ("ts1", None, 89)
 
 
+@pytest.mark.parametrize("name", ["kept_apart.csv", "titles.csv", "evaluation"])
+def test_a_file_of_another_name_is_known_by_its_columns(tmp_path: Path, name: str) -> None:
+    ((title_id, instance),) = titles_in(_csv(tmp_path / name, "platform"))
+    assert (title_id, instance.plot, instance.certificate) == ("ts1", "A ghost ship comes back.", "R")
+
+
+def test_columns_of_no_known_layout_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="--mapping"):
+        list(titles_in(_csv(tmp_path / "kept_apart.csv", "type")))
+
+
 def test_a_file_without_plots_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="description"):
         list(titles_in(_csv(tmp_path / "justwatch_new.csv", "description")))
