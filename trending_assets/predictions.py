@@ -38,10 +38,8 @@ def titles_in(path: Path, mapping: str | None = None, left_out: list[str] | None
     """
     if mapping is None and path.name.lower().endswith(_PLAIN):
         return rows_of_json_lines(path)
-    if mapping is not None:
-        chosen = load_mapping(mapping)
-    else:
-        chosen = mapping_for(path.name) or _mapping_for_columns(_columns(path))
+    by_file = mapping_for(path.name) if mapping is None else load_mapping(mapping)
+    chosen = by_file or _mapping_for_columns(_columns(path))
     if chosen is None or chosen.titles is None:
         raise ArchiveError(
             f"{path.name}: no mapping of titles is for a file of that name or of its columns; name one with --mapping"
