@@ -289,7 +289,7 @@ def ingest(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="keyword, logreg, xgboost or bert.")],
+    model: Annotated[str, typer.Argument(help="keyword, logreg, xgboost, bert or blend.")],
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Budget of bert; TRENDING_BERT_MINUTES where not given.")
     ] = None,
@@ -372,7 +372,8 @@ def predict(
             "--input",
             exists=True,
             dir_okay=False,
-            help="JSON lines of title_id and what the API takes of a title; or a file that the archive source reads.",
+            help="JSON lines of title_id and what the API takes of a title; or a file that the archive source reads, "
+            "known by its name or its columns.",
         ),
     ],
     target: Annotated[Path, typer.Option("--output", help="JSON lines: one prediction a line, in order.")],
@@ -382,8 +383,11 @@ def predict(
     from serving.batch import predict_rows
     from trending_assets.predictions import titles_in
 
-    count, model = predict_rows(_registry(_settings()), titles_in(source, mapping), target)
+    left_out: list[str] = []
+    count, model = predict_rows(_registry(_settings()), titles_in(source, mapping, left_out), target)
     console.print(f"{count} predictions by {model} written to {target}")
+    if left_out:
+        console.print(f"of {len(left_out)} titles something was taken for unknown, such as {left_out[0]}", markup=False)
 
 
 @app.command()

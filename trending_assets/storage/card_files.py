@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from trending_assets.domain.genres.blend import MEMBERS, BlendModel
 from trending_assets.storage.atomic import write_bytes
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.model_card import model_card
-from trending_assets.storage.registry import ModelRef, ModelRegistry
+from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry
 
 _TRAINING_SET = "genre_training_set"
 _PAGE = """<!doctype html>
@@ -51,13 +52,20 @@ def write_model_card(home: Home, registry: ModelRegistry) -> WrittenCard | None:
     manifest, lake = registry.manifest(champion), Lake(home.lake)
     same = lake.exists(_TRAINING_SET) and manifest.training_set_sha256 == lake.sha256(_TRAINING_SET)
     frame = lake.read(_TRAINING_SET).to_pandas() if same else None
-    card = model_card(manifest, registry.size(champion), registry.decisions(), frame)
+    members = [registry.manifest(ref) for ref in _members(manifest) if registry.exists(ref)]
+    card = model_card(manifest, registry.size(champion), registry.decisions(), frame, members)
     plots = sorted(registry.verified(champion).glob("*.png"))
     cards = home.reports / "model_cards"
     files = {suffix: cards / champion.model / f"{champion.version}.{suffix}" for suffix in ("md", "html")}
     for suffix, content in {"md": card, "html": _page(str(champion), card, plots)}.items():
         write_bytes(files[suffix], content.encode(), cards / ".staging")
     return WrittenCard(champion, card, files)
+
+
+def _members(manifest: Manifest) -> list[ModelRef]:
+    """The versions that a blend is made of; empty for another model."""
+    named = (manifest.parameters.get(name) for name in MEMBERS) if manifest.model == BlendModel.name else ()
+    return [ModelRef.parse(ref) for ref in named if isinstance(ref, str)]
 
 
 def _page(title: str, card: str, plots: list[Path]) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from trending_assets.domain.catalog.taxonomy import GENRES
 from trending_assets.domain.genres.datasets import TRAIN, rows_of
 from trending_assets.domain.genres.metrics import TELLING_ROWS, widest_gap
+from trending_assets.domain.genres.models import model_class
 from trending_assets.storage.registry import Manifest
 
 _KINDS: Mapping[str, str] = {
@@ -55,7 +56,11 @@ _GENRE_METRICS = ("precision", "recall", "f1", "average_precision", "ece", "exce
 
 
 def model_card(
-    manifest: Manifest, size: int, decisions: Iterable[Mapping[str, Any]], training_set: pd.DataFrame | None
+    manifest: Manifest,
+    size: int,
+    decisions: Iterable[Mapping[str, Any]],
+    training_set: pd.DataFrame | None,
+    members: Sequence[Manifest] = (),
 ) -> str:
     """The card of a version, in Markdown.
 
@@ -64,6 +69,7 @@ def model_card(
         size: of its files, in bytes.
         decisions: of the gate, oldest first; those on other versions are passed over.
         training_set: the one that it was trained on; None where that is there no more.
+        members: of a blend, the manifests of the versions that it is made of.
     """
     parts = [
         f"# {manifest.ref}",
@@ -74,7 +80,7 @@ def model_card(
         *_slices(manifest),
         *_limits(manifest, training_set),
         *_gate(manifest, decisions),
-        *_reproduce(manifest),
+        *_reproduce(manifest, members),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -190,19 +196,28 @@ def _gate(manifest: Manifest, decisions: Iterable[Mapping[str, Any]]) -> list[st
     return ["## Gate", "\n".join(lines)]
 
 
-def _reproduce(manifest: Manifest) -> list[str]:
-    # A budget of minutes gives other passes on another machine.
-    passes = manifest.parameters.get("passes")
-    budget = "" if passes is None else f" --passes {_number(passes)}"
+def _reproduce(manifest: Manifest, members: Sequence[Manifest]) -> list[str]:
+    commands = ", then ".join(f"`{_command(each)}`" for each in (*members, manifest))
     facts = {
-        "command": f"`trending train {manifest.model}{budget}`, which gives the same model for the same training set",
+        "command": f"{commands}, which gives the same model for the same training set",
         "code version": f"`{manifest.code_version}`",
         "seed": str(manifest.seed),
-        "parameters": ", ".join(f"{k} = {_number(v)}" for k, v in manifest.parameters.items()) or "none",
+        "parameters": ", ".join(f"{k} = {_exact(v)}" for k, v in manifest.parameters.items()) or "none",
         "libraries": ", ".join(f"{name} {version}" for name, version in manifest.library_versions.items()),
         "run": ", ".join(f"`{run}`" for run in manifest.run_ids),
     }
+    if manifest.parameters.keys() & model_class(manifest.model).search_space.keys():
+        facts["search"] = (
+            "some of the parameters are those that `trending tune` found best: a home needs the same row of "
+            "`genre_trials` to be the chosen one"
+        )
     return ["## How to reproduce it", _listed(facts)]
+
+
+def _command(manifest: Manifest) -> str:
+    # A budget of minutes gives other passes on another machine.
+    passes = manifest.parameters.get("passes")
+    return f"trending train {manifest.model}" + ("" if passes is None else f" --passes {_exact(passes)}")
 
 
 def _with_interval(metrics: Mapping[str, float], name: str) -> str:
@@ -216,6 +231,11 @@ def _number(value: float | str | None) -> str:
     if isinstance(value, str):
         return value
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.3f}"
+
+
+def _exact(value: float | str) -> str:
+    """A value to be given again: a learning rate of 0.00003 is no 0.000."""
+    return value if isinstance(value, str) else f"{value:.15g}"
 
 
 def _shares(values: Iterable[Any]) -> str:

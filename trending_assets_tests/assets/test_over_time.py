@@ -1,5 +1,6 @@
 """The time-ordered report: models of the past alone beside those of all years, on the same later titles."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,12 +11,15 @@ import pytest
 from trending_assets.assets.models.genres import OVER_TIME, TRAINING_SET
 from trending_assets.assets.models.over_time import genre_evaluation_over_time
 from trending_assets.domain.genres.datasets import released_later, rows_of
+from trending_assets.domain.text.bert import UnsupportedCheckpointError
 from trending_assets.resources.home import HomeResource
+from trending_assets.resources.training import TrainingResource
 from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.domain.genres.corpus import corpus
 from trending_assets_tests.storage.registering import fields, save_files
 
 _MODELS = ["genre_keyword", "genre_logreg", "genre_xgboost"]
+_UNTRAINED = TrainingResource(retrained=[], bert_minutes=0.0, bert_new_rows=0)
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +29,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> HomeResource:
     return home
 
 
-def _report(home: HomeResource, **config: object) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _report(
+    home: HomeResource, training: TrainingResource = _UNTRAINED, **config: object
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     done = dg.materialize(
         [genre_evaluation_over_time],
-        resources={"home": home},
+        resources={"home": home, "training": training},
         run_config={"ops": {OVER_TIME: {"config": config}}} if config else None,
     )
     (event,) = done.get_asset_materialization_events()
@@ -68,3 +74,10 @@ def test_the_report_says_where_the_champion_is_not_in_it(home: HomeResource) -> 
         home.registry.promote(ref)
         _, told = _report(home, models=["keyword"])
         assert told["champion"] == said
+
+
+def test_bert_begins_with_the_checkpoint_of_the_settings(home: HomeResource, tmp_path: Path) -> None:
+    checkpoint = str(tmp_path / "another")
+    named = TrainingResource(retrained=[], bert_minutes=0.0, bert_new_rows=0, bert_checkpoint=checkpoint)
+    with pytest.raises(UnsupportedCheckpointError, match="another"):
+        _report(home, named, models=["bert"])

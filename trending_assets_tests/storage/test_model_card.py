@@ -17,7 +17,7 @@ SLICES = {
 
 
 def _manifest(**changes: object) -> Manifest:
-    return Manifest(model=REF.model, version=REF.version, files={}, **fields(**changes))
+    return Manifest(**{"model": REF.model, "version": REF.version, "files": {}, **fields(**changes)})
 
 
 def test_a_bare_manifest_leaves_much_unknown() -> None:
@@ -60,3 +60,22 @@ def test_the_gate_s_reasons_are_those_of_this_version(promoted: bool, word: str)
     card = model_card(_manifest(), 1000, decisions, None)
     assert f"- {word}: It did well." in card
     assert "Another's." not in card
+
+
+def test_what_it_was_trained_with_can_be_given_again() -> None:
+    tuned = {"passes": 0.1234, "learning_rate": 0.00003, "checkpoint_sha256": "ab", "train_rows": 1187.0}
+    card = model_card(_manifest(model="genre_bert", parameters=tuned), 1000, [], None)
+    assert "`trending train genre_bert --passes 0.1234`" in card
+    assert "passes = 0.1234, learning_rate = 3e-05, checkpoint_sha256 = ab, train_rows = 1187" in card
+    assert "`trending tune` found best" in card
+    assert "`trending tune`" not in model_card(_manifest(parameters={"train_rows": 5.0}), 1000, [], None)
+
+
+def test_a_blend_is_made_again_from_its_members() -> None:
+    refs = {"genre_logreg": "genre_logreg/1", "genre_bert": "genre_bert/1"}
+    members = [_manifest(model="genre_logreg"), _manifest(model="genre_bert", parameters={"passes": 2.0})]
+    card = model_card(_manifest(model="genre_blend", parameters=refs), 1000, [], None, members)
+    commands = (
+        "`trending train genre_logreg`, then `trending train genre_bert --passes 2`, then `trending train genre_blend`"
+    )
+    assert commands in card

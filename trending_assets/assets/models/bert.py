@@ -130,14 +130,26 @@ def _fit(
         seen = {"validation": judged, "watch": watch} if run.tracked else {}
         return fit_one(fitted, *more, **seen)
 
-    # One model is compared with itself here, so that rows it was fitted on tell too.
-    unseen = rows_of(frame, VALIDATION).head(_MOST_COMPARED)
-    compared = pd.concat([unseen, rows.head(max(0, _LEAST_COMPARED - len(unseen)))])
+    compared = compared_rows(frame)
     trained = without_poor_precision(train(BertModel, frame, SEED, fit=fit, parameters=parameters), compared)
     budget = {"passes": passes, **training.bert_budget}
     return replace(
         trained, parameters={**trained.parameters, **budget, "checkpoint_sha256": _sha256(training.checkpoint)}
     )
+
+
+def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows by which the precisions of one model are compared: of validation, and of train where those are few.
+
+    Where validation has half of what tells of macro-F1, train has the other half; one model is compared with itself
+    here, so that rows it was fitted on tell too.
+
+    Args:
+        frame: the training set.
+    """
+    unseen = rows_of(frame, VALIDATION).head(_MOST_COMPARED)
+    wanted = _MOST_COMPARED if len(unseen) >= _MOST_COMPARED / 2 else _LEAST_COMPARED
+    return pd.concat([unseen, rows_of(frame, TRAIN).head(max(0, wanted - len(unseen)))])
 
 
 def _sha256(checkpoint: Path) -> str:

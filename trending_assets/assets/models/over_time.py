@@ -8,18 +8,23 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
+from trending_assets.assets.models.bert import bert_fit
 from trending_assets.assets.models.genres import CODE, OVER_TIME, SEED, TRAINING_SET, chosen_parameters, fitting
+from trending_assets.domain.genres.bert import BertModel
 from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, released_later, rows_of
 from trending_assets.domain.genres.held_out import AS_WRITTEN, TEXTS
 from trending_assets.domain.genres.models import GenreModel, known_name, model_class
-from trending_assets.domain.genres.training import evaluate, train
+from trending_assets.domain.genres.training import FOLDS, evaluate, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.pools import TRAINING
+from trending_assets.resources.training import TrainingResource
 from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef
 
 EARLIER, ALL = "earlier", "all"
+# Fits of a training in fits of all train rows: one without the fold that is held out, one with it.
+_FITS = 2 - 1 / FOLDS
 _SCHEMA = pa.schema(
     [
         pa.field("model", pa.string(), False),
@@ -45,7 +50,7 @@ class OverTime(dg.Config):
 @dg.asset(
     key=OVER_TIME,
     deps=[dg.AssetKey(TRAINING_SET), dg.AssetKey("title_tfidf_fitted")],
-    code_version=code_version(__name__, *CODE),
+    code_version=code_version(__name__, "trending_assets.assets.models.bert", *CODE),
     group_name="models",
     owners=[OWNER],
     kinds={"python", "parquet"},
@@ -57,7 +62,7 @@ class OverTime(dg.Config):
     metadata=column_schema(_SCHEMA),
 )
 def genre_evaluation_over_time(
-    context: dg.AssetExecutionContext, config: OverTime, home: HomeResource
+    context: dg.AssetExecutionContext, config: OverTime, home: HomeResource, training: TrainingResource
 ) -> dg.MaterializeResult[None]:
     """Trains each model twice, and judges both by the same titles."""
     lake = home.lake
@@ -67,10 +72,13 @@ def genre_evaluation_over_time(
     def build() -> pa.Table:
         frame = lake.read(TRAINING_SET).to_pandas()
         later, first = released_later(frame, config.share)
-        rows = [row for name in names for row in _rows(name, fitting(home, name), frame, later, parameters[name])]
+        fits = {name: _fitting(home, training, name) for name in names}
+        rows = [row for name in names for row in _rows(name, fits[name], frame, later, parameters[name])]
         return pa.Table.from_pylist([{**row, "first_year": first} for row in rows], schema=_SCHEMA)
 
     inputs = {TRAINING_SET: lake.sha256(TRAINING_SET), "share": str(config.share), "parameters": str(parameters)}
+    if BertModel.name in names:
+        inputs |= {"budget": str(training.bert_budget), "checkpoint": training.bert_checkpoint}
     write = lake.update(OVER_TIME, build, version=code_version_of(context, OVER_TIME), inputs=inputs)
     return dg.MaterializeResult(
         metadata=write_metadata(write, lake)
@@ -78,12 +86,25 @@ def genre_evaluation_over_time(
     )
 
 
+def _fitting(
+    home: HomeResource, training: TrainingResource, name: str
+) -> Callable[[pd.DataFrame], Callable[..., GenreModel]]:
+    """A training set → what fits one model on it."""
+    if name == BertModel.name:
+        return lambda known: bert_fit(known, training, _FITS)[0]
+    return lambda _: fitting(home, name)
+
+
 def _rows(
-    name: str, fit: Callable[..., GenreModel], frame: pd.DataFrame, later: pd.DataFrame, parameters: dict[str, float]
+    name: str,
+    fit: Callable[[pd.DataFrame], Callable[..., GenreModel]],
+    frame: pd.DataFrame,
+    later: pd.DataFrame,
+    parameters: dict[str, float],
 ) -> Iterator[dict[str, Any]]:
     judging = rows_of(later, TEST)
     for learned_from, known in ((EARLIER, later), (ALL, frame)):
-        predictor = train(model_class(name), known, SEED, fit=fit, parameters=parameters).predictor
+        predictor = train(model_class(name), known, SEED, fit=fit(known), parameters=parameters).predictor
         titles = int((known["split"] == TRAIN).sum())
         told = {"model": name, "learned_from": learned_from, "train_titles": titles}
         for text in TEXTS:
