@@ -160,7 +160,16 @@ def _landed(axes: "Axes", numbers: Sequence[int], rows: Sequence[Row]) -> None:
     before: Sequence[str] = ()
     for number, row in zip(numbers, rows, strict=True):
         if row.planted and row.planted != before:
-            axes.annotate(row.planted[0], (number, max(row.titles, 1)), rotation=25, fontsize=7, va="bottom")
+            # To the left in the last fifth, where there is no room for it on the right.
+            late = number > len(rows) * 0.8
+            axes.annotate(
+                row.planted[0],
+                (number, max(row.titles, 1)),
+                rotation=-25 if late else 25,
+                ha="right" if late else "left",
+                fontsize=7,
+                va="bottom",
+            )
         before = row.planted
     axes.margins(y=0.35)
 
