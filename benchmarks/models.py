@@ -327,6 +327,7 @@ def _training_set(home: Path) -> pd.DataFrame:
 
 def page(home: Path, passes: float) -> tuple[str, bytes]:
     """The page, and the plot that it shows."""
+    predicted, seconds = predict_seconds(home)
     lake, registry = Lake(Home(home).lake), open_registry(Home(home), None)
     frame = _training_set(home)
     test = frame["split"] == TEST
@@ -335,7 +336,6 @@ def page(home: Path, passes: float) -> tuple[str, bytes]:
     told = judged_evaluations(registry, frame, AS_WRITTEN)[champion.model]
     errors = {g: told.per_genre[g]["ece"] for g in _expressed() if told.per_genre.get(g, {}).get("ece") is not None}
     worst = max(errors, key=errors.__getitem__)
-    predicted, seconds = predict_seconds(home)
     text = _PAGE.format(
         passes=passes,
         train=f"{(frame['split'] == TRAIN).sum():,}",
