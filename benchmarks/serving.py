@@ -67,6 +67,7 @@ _LEARNED = 2000
 _START_SECONDS = 120
 _BATCH, _BATCH_SECONDS = 100, 10.0
 _FLOOR_ROUNDS = 3000
+_ENCODED, _FIRST_ASKED_A_SECOND = 200, 500
 _PERCENTILE = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)\s*$", re.MULTILINE)
 _COUNTER = re.compile(r'^(\w+_total)\{\w+="(\w+)"\} (\S+)$', re.MULTILINE)
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -292,6 +293,17 @@ end
 """
 
 
+def each_title(number: int) -> str:
+    """A script that asks for one title after the other."""
+    return f"""
+local at = 0
+request = function()
+  at = (at + 1) % {number}
+  return wrk.format("GET", string.format("/v1/titles/tt%07d/genres", at))
+end
+"""
+
+
 def feast_features(number: int, service: str) -> str:
     """A script that asks ``feast serve`` for the features of titles at random."""
     return f"""
@@ -409,14 +421,12 @@ def project(home: Path, urls: FeastUrls, model: str, log: Path, options: argpars
     environment = {"TRENDING_HOME": str(home), "TRENDING_ONLINE_STORE": urls.online_store}
     with running(api_command("127.0.0.1", port, 1), f"{url}/readyz", environment, log) as (pid, seconds):
         fresh = memory(pid)
-        script = known_titles(options.titles)
+        # Encoding takes milliseconds a title, so that fewer are asked for.
+        titles = min(options.titles, _ENCODED) if model == "bert" else options.titles
+        script = known_titles(titles)
         show(f"{model}, by id, its first 2 seconds", wrk(pid, script, url, 2, options.connections))
-        if model == "bert":
-            # Encoded once each; the load below is of titles that were.
-            script = known_titles(200)
-            wrk(pid, script, url, 5, options.connections)
-        else:
-            wrk(pid, script, url, options.seconds, options.connections)
+        # Then each was asked for once.
+        wrk(pid, each_title(titles), url, max(5, titles / _FIRST_ASKED_A_SECOND), options.connections)
         show(f"{model}, by id", wrk(pid, script, url, options.seconds, options.connections))
         show(f"{model}, by id, one connection", wrk(pid, script, url, options.seconds, 1))
         show(f"{model}, one text", wrk(pid, texts(1), url, options.seconds, 1))
