@@ -1,6 +1,6 @@
 """Predictions over HTTP beside ``feast serve``, which answers the same features without a model.
 
-    python -m benchmarks.serving [--titles 10000] [--seconds 10] [--connections 16] [--models logreg,xgboost,bert]
+    python -m benchmarks.serving [--titles 10000] [--seconds 10] [--connections 8] [--models logreg,xgboost,bert]
 
 A Valkey holds the features of titles, written by the project and read by both servers, each with one worker, from this
 one machine; so does the load generator, wrk, run (`apt-get install wrk`). Their texts are JustWatch's descriptions of
@@ -451,7 +451,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--titles", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--models", default="logreg,xgboost,bert")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, valkey() as url:
