@@ -78,24 +78,26 @@ _PREDICTIONS = pa.schema(
 )
 
 
-class _Contender:
+class Contender:
     """A model in the running, and what it says of the titles that are held out."""
 
     def __init__(self, predictor: GenrePredictor, frame: pd.DataFrame, held_out: HeldOut | None = None) -> None:
+        """A model and the training set whose held-out titles it was asked about; it is asked now where it was not."""
         self._predictor, self._frame = predictor, frame
         self._held_out = held_out or HeldOut.of(predictor, frame)
 
     def on(self, split: str, text: str = AS_WRITTEN) -> Evaluation:
+        """How it does on one split, with texts as written or masked."""
         return self._held_out.evaluate(self._predictor, self._frame, split, text)
 
 
-def _registered(home: HomeResource, ref: ModelRef, frame: pd.DataFrame) -> _Contender:
-    return _Contender(load_predictor(home.registry, ref), frame, held_out_of(home, ref))
+def _registered(home: HomeResource, ref: ModelRef, frame: pd.DataFrame) -> Contender:
+    return Contender(load_predictor(home.registry, ref), frame, held_out_of(home, ref))
 
 
 def _standing(
     home: HomeResource, champion: ModelRef | None, frame: pd.DataFrame
-) -> tuple[_Contender | None, str | None]:
+) -> tuple[Contender | None, str | None]:
     """The champion; where this code can ask it no more, nothing and why that refuses a candidate."""
     if champion is None:
         return None, None
@@ -108,11 +110,17 @@ def _standing(
         )
 
 
-def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, _Contender], dict[str, ModelRef]]:
+def _contenders(home: HomeResource, frame: pd.DataFrame) -> tuple[dict[str, Contender], dict[str, ModelRef]]:
     """The floors and candidates, by name, and the versions of those in the registry."""
     refs = contenders(home.registry, home.lake.sha256(TRAINING_SET))
     registered = {name: _registered(home, ref, frame) for name, ref in refs.items()}
-    return {"genre_majority": _Contender(train(MajorityModel, frame, SEED).predictor, frame), **registered}, refs
+    return {"genre_majority": Contender(train(MajorityModel, frame, SEED).predictor, frame), **registered}, refs
+
+
+def best_candidate(contenders: Mapping[str, Contender]) -> str | None:
+    """Who is best on the validation titles without the names of genres; None where there are but floors."""
+    candidates = {name: each.on(VALIDATION, MASKED) for name, each in contenders.items() if name not in FLOORS}
+    return choose_challenger(candidates) if candidates else None
 
 
 @dg.asset(
@@ -212,10 +220,9 @@ def genre_champion(
     registry = home.registry
     frame = home.lake.read(TRAINING_SET).to_pandas()
     found, refs = _contenders(home, frame)
-    candidates = {name: contender.on(VALIDATION, MASKED) for name, contender in found.items() if name not in FLOORS}
-    if not candidates:
+    best = best_candidate(found)
+    if best is None:
         return dg.MaterializeResult(metadata={"decision": "nothing but floors has been trained"})
-    best = choose_challenger(candidates)
     champion = registry.aliases().get("champion")
     before = str(champion) if champion else None
     told = {
