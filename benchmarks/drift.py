@@ -71,8 +71,9 @@ by Holm. A column has *drifted* where the adjusted one is at most {level} and th
 **When to wake somebody.** An *alarm* is a column with an adjusted p-value of at most {at_once}, or one that had drifted
 on two of the last three days on which it was measured, against one reference. Days with more than a tenth of its rows
 are all alike where the reference is odd: they count as one of two up to a p-value of {again} only. Where nothing
-changes, the chance of an alarm in a week is below 5 % by the sum of all of these, whatever the numbers of rows
-([alarms.py](../trending_assets/domain/drift/alarms.py)). With fewer than 30 rows on either side a column is unknown.
+changes, the chance of an alarm in a week is below 5 % by the sum of all of these where days are small beside the
+reference, and about 5 % at most otherwise ([alarms.py](../trending_assets/domain/drift/alarms.py)). With fewer than 30
+rows on either side a column is unknown.
 
 **Data quality.** The share of a source's documents that are refused or come twice, and of its titles that lack a fact,
 is compared with the 14 days before by Fisher's exact test, and adjusted by Holm over all measures of all sources of the

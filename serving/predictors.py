@@ -23,7 +23,7 @@ from trending_assets.domain.predictions.experiments import CHAMPION, Variant
 from trending_assets.domain.predictions.records import input_sha256
 from trending_assets.domain.text.encoder import Encoder
 from trending_assets.domain.text.features import TitleFeatures, title_features
-from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, load_predictor
+from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, predictor_of
 
 # These may be unknown; any other feature of a title that is null online is as good as missing.
 _NULLABLE = frozenset({"year", "runtime_minutes", "certificate"})
@@ -210,12 +210,13 @@ class ModelLoader:
             SelfTestFailedError: it does not say what it said when it was registered.
             InvalidScoreError: it gives what is no probability.
         """
-        predictor, manifest = load_predictor(self._registry, ref), self._registry.manifest(ref)
+        folder, manifest = self._registry.verified(ref), self._registry.manifest(ref)
+        predictor = predictor_of(folder, manifest)
         if predictor.needs_embedding and self._encoder is None:
             self._encoder = self._make_encoder()
         model = ServedModel(ref, manifest, predictor, self._encoder if predictor.needs_embedding else None)
         if SELF_TEST in manifest.files:
-            SelfTest.stored(self._registry.verified(ref)).check(predictor, model.encode)
+            SelfTest.stored(folder).check(predictor, model.encode)
         _warm_up(model)
         return model
 

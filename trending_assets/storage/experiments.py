@@ -97,11 +97,10 @@ class Experiments:
             pydantic.ValidationError: a share is out of bounds, or there is nothing to compare.
         """
         with self._writing():
-            held = self.all()
-            for each in held:
-                if each.stopped_at is None:
-                    stop = f"trending experiments stop {each.experiment_id}"
-                    raise ExperimentRunningError(f"experiment {each.experiment_id} runs; stop it first: {stop}")
+            running = self.running()
+            if running is not None:
+                stop = f"trending experiments stop {running.experiment_id}"
+                raise ExperimentRunningError(f"experiment {running.experiment_id} runs; stop it first: {stop}")
             started = Experiment(
                 experiment_id=secrets.token_hex(4),
                 unit=unit,
@@ -111,7 +110,7 @@ class Experiments:
                 challenger=challenger,
                 started_at=now,
             )
-            self._write([*held, started])
+            self._write([*self.all(), started])
         return started
 
     def stop(self, experiment_id: str, now: datetime) -> Experiment:

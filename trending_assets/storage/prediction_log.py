@@ -171,20 +171,23 @@ def logged_days(lake: Lake, folder: Path, first: str, last: str) -> Iterator[pa.
     days = {segment.day for segment in segments(folder) if segment.day} | set(lake.days(TABLE))
     for day in sorted(day for day in days if first <= day <= last):
         # Segments before the table: what compaction removes of them meanwhile is in the table by then.
-        made = [_read(content).predictions for content in read_segments(folder, partial(_is_of, day))]
-        before = lake.read(TABLE, day) if lake.exists(TABLE, day) else None
-        feedback = [each for read in told for each in read.feedback if each.day == day]
-        yield logged_day([rows for rows in made if rows is not None], feedback, before).rows
+        made = [_read(content) for content in read_segments(folder, partial(_is_of, day))]
+        yield _logged(lake, day, told, made)[0].rows
 
 
 def _is_of(day: str, segment: Segment) -> bool:
     return segment.day == day
 
 
-def _compact_day(lake: Lake, day: str, told: Sequence[_Read], made: Sequence[_Read]) -> Compacted:
+def _logged(lake: Lake, day: str, told: Sequence[_Read], made: Sequence[_Read]) -> tuple[LoggedDay, pa.Table | None]:
+    """A day with all that is known of it, and its rows as they were compacted before."""
     before = lake.read(TABLE, day) if lake.exists(TABLE, day) else None
     feedback = [each for read in told for each in read.feedback if each.day == day]
-    logged = logged_day([read.predictions for read in made if read.predictions is not None], feedback, before)
+    return logged_day([read.predictions for read in made if read.predictions is not None], feedback, before), before
+
+
+def _compact_day(lake: Lake, day: str, told: Sequence[_Read], made: Sequence[_Read]) -> Compacted:
+    logged, before = _logged(lake, day, told, made)
     torn, unreadable = sum(read.content.torn for read in made), sum(read.unreadable for read in made)
     if not len(logged.rows):
         return Compacted(None, logged, torn, unreadable)

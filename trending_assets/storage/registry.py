@@ -440,8 +440,21 @@ def load_predictor(registry: ModelRegistry, ref: ModelRef) -> GenrePredictor:
         UnknownModelNameError: this code knows no model of that name.
         ModelFileError: the files do not fit together or with the manifest.
     """
-    folder, manifest = registry.verified(ref), registry.manifest(ref)
-    model = load_model(ref.model, folder)
+    return predictor_of(registry.verified(ref), registry.manifest(ref))
+
+
+def predictor_of(folder: Path, manifest: Manifest) -> GenrePredictor:
+    """The predictor of a version whose files have been verified.
+
+    Args:
+        folder: its files.
+        manifest: its manifest.
+
+    Raises:
+        UnknownModelNameError: this code knows no model of that name.
+        ModelFileError: the files do not fit together or with the manifest.
+    """
+    model = load_model(manifest.model, folder)
     if list(model.genres) != manifest.genres or model.feature_service != manifest.feature_service:
-        raise ModelFileError(f"{ref}: the model's genres or feature service differ from its manifest's")
+        raise ModelFileError(f"{manifest.ref}: the model's genres or feature service differ from its manifest's")
     return GenrePredictor(model, manifest.thresholds)

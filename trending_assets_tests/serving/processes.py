@@ -8,14 +8,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
-_BODY = {"instances": [{"title": "The Matrix", "plot": "A hacker learns of a simulation.", "kind": "movie"}]}
+BODY = {"instances": [{"title": "The Matrix", "plot": "A hacker learns of a simulation.", "kind": "movie"}]}
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
 
 
 class Server:
@@ -45,7 +52,7 @@ class Server:
 
     def predict(self, client: httpx.Client) -> str:
         """Asks for one prediction and returns its id."""
-        answer = client.post(f"{self.url}/v1/genres/predict", json=_BODY)
+        answer = client.post(f"{self.url}/v1/genres/predict", json=BODY)
         answer.raise_for_status()
         return str(answer.json()["predictions"][0]["prediction_id"])
 

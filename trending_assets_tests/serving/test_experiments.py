@@ -31,7 +31,8 @@ from trending_assets.storage.lake import Lake
 from trending_assets.storage.prediction_segments import read_segments
 from trending_assets.storage.registry import ModelRef
 from trending_assets_tests.serving.conftest import HOUR
-from trending_assets_tests.serving.test_hot_swap import BODY, OTHER, wait_until
+from trending_assets_tests.serving.processes import BODY, wait_until
+from trending_assets_tests.serving.test_hot_swap import OTHER
 from trending_assets_tests.serving.world import TINY, EmbeddingModel, FakeEncoder, FakeFeatures, World, catalog_row
 
 NOW = dt.datetime(2025, 6, 27, tzinfo=dt.UTC)

@@ -2,8 +2,7 @@
 
 import itertools
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -17,10 +16,10 @@ from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.self_test import FILE
 from trending_assets.storage.model_files import TamperedModelError
 from trending_assets.storage.registry import ModelRef
+from trending_assets_tests.serving.processes import BODY, wait_until
 from trending_assets_tests.serving.world import TINY, FakeEncoder, FakeFeatures, World
 
 OTHER = MajorityModel(("comedy", "drama", "western"), np.array([0.7, 0.2, 0.1]), ("comedy",))
-BODY = {"instances": [{"title": "The Matrix", "plot": "A hacker learns of a simulation.", "kind": "movie"}]}
 SWAPS = 20
 WAIT_SECONDS = 30
 
@@ -38,13 +37,6 @@ def polled(world: World, features: FakeFeatures) -> Iterator[TestClient]:
     with TestClient(app) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200)
         yield client
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
 
 
 class Load:

@@ -4,7 +4,6 @@ import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets.storage.prediction_log import compact, pending_days
 from trending_assets.storage.prediction_segments import read_segments
-from trending_assets_tests.serving.processes import Asker, Server, serving
+from trending_assets_tests.serving.processes import Asker, Server, serving, wait_until
 from trending_assets_tests.serving.world import World
 
 MOST_LOST_SECONDS = 2.0
@@ -36,17 +35,10 @@ def logged(home: Path) -> Counter[str]:
     return Counter(record["prediction_id"] for content in contents for record in content.records)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
-
-
 def test_a_kill_under_load_loses_the_last_two_seconds_at_most(home: Path) -> None:
     with serving(home) as server:
         asker = Asker(server)
-        wait_for(lambda: server.metric("written_total") > 100)
+        wait_until(lambda: server.metric("written_total") > 100)
         time.sleep(MOST_LOST_SECONDS)
         killed_at = time.monotonic()
         server.kill(signal.SIGKILL)
@@ -61,7 +53,7 @@ def test_a_kill_under_load_loses_the_last_two_seconds_at_most(home: Path) -> Non
 def test_workers_that_end_in_order_lose_nothing(home: Path) -> None:
     with serving(home, workers=2) as server:
         asker = Asker(server)
-        wait_for(lambda: len(asker.acknowledged) > 100)
+        wait_until(lambda: len(asker.acknowledged) > 100)
         with httpx.Client(timeout=10) as client:
             told = server.predict(client)
             feedback = {"prediction_id": told, "genres": ["war", "drama"]}
@@ -91,10 +83,10 @@ def _compacted(home: Path, answered: AbstractSet[str], told: str) -> None:
 
 def test_a_full_disk_does_not_hold_up_predictions_and_nothing_is_torn(home: Path) -> None:
     with serving(home) as server, httpx.Client(timeout=10) as client:
-        wait_for(lambda: server.metric("written_total") > 0)
+        wait_until(lambda: server.metric("written_total") > 0)
         _limit_files(server, 1)
         refused = [server.predict(client) for _ in range(50)]
-        wait_for(lambda: server.metric("queue") == len(refused))
+        wait_until(lambda: server.metric("queue") == len(refused))
         time.sleep(1)
         assert server.metric("queue") == len(refused)
         assert not set(refused) & logged(home).keys()
@@ -105,7 +97,7 @@ def test_a_full_disk_does_not_hold_up_predictions_and_nothing_is_torn(home: Path
         assert server.metric("queue") == CAPACITY
         assert server.metric("dropped_total") == 50 + (CAPACITY // 128 + 2) * 128 - CAPACITY
         _limit_files(server, resource.RLIM_INFINITY)
-        wait_for(lambda: server.metric("queue") == 0)
+        wait_until(lambda: server.metric("queue") == 0)
         refused.append(server.predict(client))
         server.kill(signal.SIGTERM)
     assert set(refused) <= logged(home).keys()

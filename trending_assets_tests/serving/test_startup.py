@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,6 +9,7 @@ from fastapi.testclient import TestClient
 from serving.app import create_app
 from serving.settings import ServingSettings
 from serving.state import ServingState
+from trending_assets_tests.serving.processes import wait_until
 from trending_assets_tests.serving.world import FakeEncoder, FakeFeatures, World
 
 BODY = {"instances": [{"title": "x", "kind": "movie"}]}
@@ -19,14 +18,6 @@ BODY = {"instances": [{"title": "x", "kind": "movie"}]}
 def version(client: TestClient) -> str:
     served: str = client.post("/v1/genres/predict", json=BODY).json()["predictions"][0]["model"]["version"]
     return served
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 def test_an_empty_home_is_alive_and_not_ready(client: TestClient, world: World) -> None:
@@ -49,12 +40,12 @@ def test_everything_is_picked_up_as_it_appears(world: World, features: FakeFeatu
     with TestClient(app) as client:
         assert client.get("/readyz").status_code == 503
         world.land_catalog()
-        wait_for(lambda: client.get("/v1/titles").status_code == 200)
+        wait_until(lambda: client.get("/v1/titles").status_code == 200)
         world.promote()
-        wait_for(lambda: client.post("/v1/genres/predict", json=BODY).status_code == 200)
+        wait_until(lambda: client.post("/v1/genres/predict", json=BODY).status_code == 200)
         world.apply_features()
         lacking = ["4 of 4 probed titles lack online features"]
-        wait_for(lambda: client.get("/readyz").json()["reasons"] == lacking)
+        wait_until(lambda: client.get("/readyz").json()["reasons"] == lacking)
         features.fill(world.titles)
         assert client.get("/readyz").json() == {
             "status": "ready",
@@ -64,9 +55,9 @@ def test_everything_is_picked_up_as_it_appears(world: World, features: FakeFeatu
             "titles": 5,
         }
         world.promote("20250627-bbbbbbbb")
-        wait_for(lambda: version(client) == "20250627-bbbbbbbb")
+        wait_until(lambda: version(client) == "20250627-bbbbbbbb")
         world.land_catalog([{**world.titles[0], "title": "The Matrix Reloaded"}])
-        wait_for(lambda: len(client.get("/v1/titles").json()["items"]) == 1)
+        wait_until(lambda: len(client.get("/v1/titles").json()["items"]) == 1)
 
 
 def test_a_tampered_model_is_refused_and_the_old_one_stays(

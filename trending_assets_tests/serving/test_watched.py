@@ -35,8 +35,7 @@ def source() -> Source:
     return Source()
 
 
-@pytest.fixture
-def watched(source: Source) -> Watched[str, str]:
+def watching(source: Source, *, keeps: bool = True) -> Watched[str, str]:
     return Watched(
         "thing",
         signature=source.find,
@@ -44,7 +43,13 @@ def watched(source: Source) -> Watched[str, str]:
         absent="there is no thing yet",
         metrics=source.metrics,
         clock=lambda: source.now,
+        keeps=keeps,
     )
+
+
+@pytest.fixture
+def watched(source: Source) -> Watched[str, str]:
+    return watching(source)
 
 
 def test_before_there_is_one(source: Source, watched: Watched[str, str]) -> None:
@@ -128,15 +133,7 @@ def test_a_signature_that_cannot_be_read_is_reported_once(source: Source, watche
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_what_is_not_to_be_kept_is_let_go_of(source: Source, gone: bool) -> None:
-    watched = Watched(
-        "thing",
-        signature=source.find,
-        load=source.load,
-        absent="there is no thing",
-        metrics=source.metrics,
-        clock=lambda: source.now,
-        keeps=False,
-    )
+    watched = watching(source, keeps=False)
     source.signature, source.errors["2"] = "1", ValueError()
     watched.refresh()
     source.signature = None if gone else "2"

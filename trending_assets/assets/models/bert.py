@@ -40,7 +40,7 @@ _NAME = BertModel.name
 _SENSOR = "dagster/sensor_name"
 _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx")
 # Fits of a training in fits of all train rows: one without the fold that is held out, one with it.
-_FITS = 2 - 1 / FOLDS
+FITS_OF_A_TRAINING = 2 - 1 / FOLDS
 # Enough to see where a training goes, at a small part of its time.
 _MOST_JUDGED = 500
 # On fewer titles half a point of F1 is a cell or two; more than tell of macro-F1 take minutes.
@@ -84,8 +84,7 @@ def genre_bert(
 
 def _newest(home: HomeResource, code: str, checkpoint: str) -> tuple[ModelRef | None, int]:
     """The newest version that this code trained from this checkpoint, and how many more train titles there are now."""
-    versions = [ModelRef(_NAME, version) for version in home.registry.versions(_NAME)]
-    manifests = [home.registry.manifest(ref) for ref in versions]
+    manifests = home.registry.manifests(_NAME)
     current = [m for m in manifests if (m.code_version, m.parameters["checkpoint_sha256"]) == (code, checkpoint)]
     if not current:
         return None, 0
@@ -118,7 +117,7 @@ def _fit(
 
     rows = rows_of(frame, TRAIN)
     judged = rows_of(frame, VALIDATION).head(_MOST_JUDGED)
-    fit_one, passes = bert_fit(frame, training, _FITS)
+    fit_one, passes = bert_fit(frame, training, FITS_OF_A_TRAINING)
 
     def fit(fitted: pd.DataFrame, *more: Any) -> BertModel:
         name = "train" if len(fitted) == len(rows) else "fold"

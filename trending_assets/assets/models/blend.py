@@ -24,7 +24,7 @@ from trending_assets.resources.home import HomeResource
 from trending_assets.resources.pools import TRAINING
 from trending_assets.resources.tracking import TrackingResource
 from trending_assets.resources.versions import code_version
-from trending_assets.storage.registry import ModelRef, ModelRegistry, load_predictor
+from trending_assets.storage.registry import ModelRef, ModelRegistry, predictor_of
 
 _NAME = BlendModel.name
 
@@ -70,7 +70,8 @@ def genre_blend(
 
 
 def _stored(registry: ModelRegistry, ref: ModelRef) -> TrainedModel:
-    return TrainedModel.stored(registry.verified(ref), load_predictor(registry, ref), SEED)
+    folder = registry.verified(ref)
+    return TrainedModel.stored(folder, predictor_of(folder, registry.manifest(ref)), SEED)
 
 
 def _told(gain: Gain) -> dict[str, float | str]:

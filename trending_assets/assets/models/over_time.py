@@ -8,13 +8,13 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from trending_assets.assets.models.bert import bert_fit
+from trending_assets.assets.models.bert import FITS_OF_A_TRAINING, bert_fit
 from trending_assets.assets.models.genres import CODE, OVER_TIME, SEED, TRAINING_SET, chosen_parameters, fitting
 from trending_assets.domain.genres.bert import BertModel
 from trending_assets.domain.genres.datasets import TEST, TRAIN, masked, released_later, rows_of
 from trending_assets.domain.genres.held_out import AS_WRITTEN, TEXTS
 from trending_assets.domain.genres.models import GenreModel, known_name, model_class
-from trending_assets.domain.genres.training import FOLDS, evaluate, train
+from trending_assets.domain.genres.training import evaluate, train
 from trending_assets.resources.daily import OWNER, code_version_of, column_schema, write_metadata
 from trending_assets.resources.home import HomeResource
 from trending_assets.resources.pools import TRAINING
@@ -23,8 +23,6 @@ from trending_assets.resources.versions import code_version
 from trending_assets.storage.registry import ModelRef
 
 EARLIER, ALL = "earlier", "all"
-# Fits of a training in fits of all train rows: one without the fold that is held out, one with it.
-_FITS = 2 - 1 / FOLDS
 _SCHEMA = pa.schema(
     [
         pa.field("model", pa.string(), False),
@@ -72,8 +70,9 @@ def genre_evaluation_over_time(
     def build() -> pa.Table:
         frame = lake.read(TRAINING_SET).to_pandas()
         later, first = released_later(frame, config.share)
-        fits = {name: _fitting(home, training, name) for name in names}
-        rows = [row for name in names for row in _rows(name, fits[name], frame, later, parameters[name])]
+        rows = [
+            row for name in names for row in _rows(name, _fitting(home, training, name), frame, later, parameters[name])
+        ]
         return pa.Table.from_pylist([{**row, "first_year": first} for row in rows], schema=_SCHEMA)
 
     inputs = {TRAINING_SET: lake.sha256(TRAINING_SET), "share": str(config.share), "parameters": str(parameters)}
@@ -91,8 +90,9 @@ def _fitting(
 ) -> Callable[[pd.DataFrame], Callable[..., GenreModel]]:
     """A training set → what fits one model on it."""
     if name == BertModel.name:
-        return lambda known: bert_fit(known, training, _FITS)[0]
-    return lambda _: fitting(home, name)
+        return lambda known: bert_fit(known, training, FITS_OF_A_TRAINING)[0]
+    fit = fitting(home, name)
+    return lambda _: fit
 
 
 def _rows(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from trending_assets.domain.catalog.taxonomy import Kind
 from trending_assets.domain.genres.models import ModelFileError
@@ -104,15 +104,14 @@ class SelfTest:
     probabilities: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, predictor: GenrePredictor, encode: Encode, titles: Sequence[TitleFeatures] = EXAMPLES) -> "SelfTest":
-        """Asks a model.
+    def of(cls, predictor: GenrePredictor, encode: Encode) -> "SelfTest":
+        """Asks a model about :data:`EXAMPLES`.
 
         Args:
             predictor: the model.
             encode: texts → their embeddings; not called for a model that reads none.
-            titles: what it is asked about.
         """
-        return cls(predictor.genres, tuple(titles), _said(predictor, encode, titles))
+        return cls(predictor.genres, EXAMPLES, _said(predictor, encode, EXAMPLES))
 
     def save(self, folder: Path) -> None:
         """Writes ``self_test.json``; the same test gives the same bytes."""
@@ -131,31 +130,30 @@ class SelfTest:
         try:
             held = _File.model_validate_json(path.read_bytes())
             probabilities = np.array(held.probabilities, dtype=np.float64).reshape(len(held.titles), len(held.genres))
-        except (ValidationError, ValueError) as error:
+        except ValueError as error:
             raise ModelFileError(f"{path} is not a self-test") from error
         return cls(held.genres, tuple(TitleFeatures(**dict(title)) for title in held.titles), probabilities)
 
-    def check(self, predictor: GenrePredictor, encode: Encode, tolerance: float = TOLERANCE) -> None:
+    def check(self, predictor: GenrePredictor, encode: Encode) -> None:
         """Asks a model the same again.
 
         Args:
             predictor: the model that was loaded.
             encode: texts → their embeddings; not called for a model that reads none.
-            tolerance: how far a probability may be from the one that was stored.
 
         Raises:
-            SelfTestFailedError: one is further away, is no number, or is of another genre.
+            SelfTestFailedError: one is off by more than :data:`TOLERANCE`, is no number, or is of another genre.
         """
         if predictor.genres != self.genres:
             raise SelfTestFailedError(f"{predictor.name}: its self-test is of other genres than it knows")
         found = _said(predictor, encode, self.titles)
         # NaN is no nearer than anything.
-        wrong = np.argwhere(~(np.abs(found - self.probabilities) <= tolerance))
+        wrong = np.argwhere(~(np.abs(found - self.probabilities) <= TOLERANCE))
         if len(wrong):
             title, genre = wrong[0].tolist()
             raise SelfTestFailedError(
                 f"{predictor.name}: {len(wrong)} of {found.size} probabilities of its self-test are more than "
-                f"{tolerance:g} off; {self.genres[genre]} of title {title + 1} is {found[title, genre]:.4f} and was "
+                f"{TOLERANCE:g} off; {self.genres[genre]} of title {title + 1} is {found[title, genre]:.4f} and was "
                 f"{self.probabilities[title, genre]:.4f} when it was registered"
             )
 

@@ -25,7 +25,7 @@ from trending_assets.domain.genres.metrics import (
     resampled_rows,
 )
 from trending_assets.domain.predictions.experiments import CHALLENGER, CHAMPION, SHADOW, Experiment
-from trending_assets.domain.predictions.live import LabelRecord, late_labels
+from trending_assets.domain.predictions.live import LabelRecord, records_by_title, truth
 
 # What a row of the log has to tell.
 COLUMNS = (
@@ -145,16 +145,14 @@ class _Input:
 
     title_id: str | None
     predicted_at: datetime
-    said: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
+    said: dict[str, frozenset[str]] = field(default_factory=dict)
     feedback_at: datetime | None = None
     feedback: frozenset[str] = frozenset()
 
     def truth(self, labels: Mapping[str, Sequence[LabelRecord]]) -> Floats:
         """Of each slug of the taxonomy 1, 0 or NaN."""
-        if self.feedback_at is not None:
-            return np.array([float(slug in self.feedback) for slug in GENRES])
-        late = late_labels(labels.get(self.title_id or "", ()), self.predicted_at)
-        return np.array([float(late.get(slug, np.nan)) for slug in GENRES])
+        told = None if self.feedback_at is None else self.feedback
+        return np.array(truth(told, labels.get(self.title_id or "", ()), self.predicted_at, GENRES))
 
 
 class Collected:
@@ -165,6 +163,8 @@ class Collected:
         self._experiment = experiment
         self._arm_of: dict[str, str] = {experiment.champion: CHAMPION, experiment.challenger: CHALLENGER}
         self._inputs: dict[str, _Input] = {}
+        # All that any of the models can answer.
+        self._genres: set[str] = set()
         # Arm → unit → its inputs.
         self._units: dict[str, dict[str, set[str]]] = {arm: defaultdict(set) for arm in ARMS}
         self._predictions: dict[str, int] = dict.fromkeys(ARMS, 0)
@@ -186,8 +186,8 @@ class Collected:
         name = row["input_sha256"]
         held = self._inputs.setdefault(name, _Input(row["title_id"], row["predicted_at"]))
         held.title_id = held.title_id or row["title_id"]
-        selected = frozenset(each["genre"] for each in row["genres"] if each["selected"])
-        held.said[arm] = selected, frozenset(each["genre"] for each in row["genres"])
+        held.said[arm] = frozenset(each["genre"] for each in row["genres"] if each["selected"])
+        self._genres.update(each["genre"] for each in row["genres"])
         told = row["feedback_at"]
         if told is not None and (held.feedback_at is None or told > held.feedback_at):
             held.feedback_at, held.feedback = told, frozenset(row["feedback_genres"])
@@ -213,11 +213,9 @@ class Collected:
         Args:
             labels: the label records of the titles of :attr:`awaiting_labels`.
         """
-        by_title: dict[str, list[LabelRecord]] = {}
-        for record in labels:
-            by_title.setdefault(record.title_id, []).append(record)
-        truth = {name: each.truth(by_title) for name, each in self._inputs.items()}
-        known = {name: cells for name, cells in truth.items() if not np.isnan(cells).all()}
+        by_title = records_by_title(labels)
+        cells = {name: each.truth(by_title) for name, each in self._inputs.items()}
+        known = {name: each for name, each in cells.items() if not np.isnan(each).all()}
         both = [name for name, each in self._inputs.items() if len(each.said) == len(ARMS)]
         found = (self._paired([name for name in both if name in known], known), self._grouped(known))
         differences = tuple(each for each in found if each is not None)
@@ -235,17 +233,16 @@ class Collected:
     def _agreement(self, both: Sequence[str]) -> Agreement:
         if not both:
             return Agreement(0, None, None)
-        pairs = [[self._inputs[name].said[arm][0] for arm in ARMS] for name in both]
+        pairs = [[self._inputs[name].said[arm] for arm in ARMS] for name in both]
         same = [champion == challenger for champion, challenger in pairs]
         alike = [len(a & b) / len(a | b) if a | b else 1.0 for a, b in pairs]
         return Agreement(len(both), float(np.mean(same)), float(np.mean(alike)))
 
     def _cells(self, arm: str, names: Sequence[str], known: Mapping[str, Floats]) -> tuple[Floats, npt.NDArray[Any]]:
         """Labels and what a model selected, both of shape (len(names), number of genres that any model knows)."""
-        answered = {slug for each in self._inputs.values() for _, genres in each.said.values() for slug in genres}
-        columns = [i for i, slug in enumerate(GENRES) if slug in answered]
+        columns = [i for i, slug in enumerate(GENRES) if slug in self._genres]
         labels = np.array([known[name][columns] for name in names]).reshape(len(names), len(columns))
-        selected = np.array([[GENRES[i] in self._inputs[name].said[arm][0] for i in columns] for name in names])
+        selected = np.array([[GENRES[i] in self._inputs[name].said[arm] for i in columns] for name in names])
         return labels, selected.reshape(labels.shape).astype(bool)
 
     def _arm(self, arm: str, known: Mapping[str, Floats]) -> Arm:

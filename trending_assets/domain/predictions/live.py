@@ -5,7 +5,7 @@ sources that arrived after the prediction. A label that had arrived before count
 learned from it. A slug that no such record can express is unknown, and so is all that incomplete labels leave out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,6 +90,31 @@ def late_labels(records: Iterable[LabelRecord], predicted_at: datetime) -> dict[
     return {slug: slug in positive for slug in known - before if slug in GENRES}
 
 
+def records_by_title(labels: Iterable[LabelRecord]) -> dict[str, list[LabelRecord]]:
+    """Title → its label records."""
+    by_title: dict[str, list[LabelRecord]] = {}
+    for record in labels:
+        by_title.setdefault(record.title_id, []).append(record)
+    return by_title
+
+
+def truth(
+    feedback: Collection[str] | None, records: Iterable[LabelRecord], predicted_at: datetime, genres: Sequence[str]
+) -> list[float]:
+    """1 where a title has a genre, 0 where not, NaN where that is unknown.
+
+    Args:
+        feedback: all its genres, as feedback has them; None where there is none.
+        records: all label records of the title.
+        predicted_at: when its genres were predicted.
+        genres: the slugs to tell of.
+    """
+    if feedback is not None:
+        return [float(slug in feedback) for slug in genres]
+    late = late_labels(records, predicted_at)
+    return [float(late.get(slug, np.nan)) for slug in genres]
+
+
 def live_metrics(logged: pa.Table, labels: Iterable[LabelRecord]) -> list[dict[str, Any]]:
     """The metrics of each model version that served on a day, as rows of :data:`LIVE_METRICS`.
 
@@ -99,9 +124,7 @@ def live_metrics(logged: pa.Table, labels: Iterable[LabelRecord]) -> list[dict[s
         logged: rows of :data:`~trending_assets.domain.predictions.records.PREDICTION_LOG` of the day.
         labels: the label records of the predicted titles, of all days.
     """
-    by_title: dict[str, list[LabelRecord]] = {}
-    for record in labels:
-        by_title.setdefault(record.title_id, []).append(record)
+    by_title = records_by_title(labels)
     columns = ["model", "version", "variant", "title_id", "predicted_at", "genres", "feedback_genres"]
     by_version: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in logged.select(columns).to_pylist():
@@ -120,7 +143,10 @@ def _of_version(
 ) -> Iterator[dict[str, Any]]:
     answered = {each["genre"] for row in rows for each in row["genres"]}
     genres = [slug for slug in GENRES if slug in answered]
-    labels = np.array([_truth(row, by_title, genres) for row in rows]).reshape(len(rows), len(genres))
+    known = [
+        truth(row["feedback_genres"], by_title.get(row["title_id"], ()), row["predicted_at"], genres) for row in rows
+    ]
+    labels = np.array(known).reshape(len(rows), len(genres))
     selected, probabilities = np.zeros(labels.shape, dtype=bool), np.zeros(labels.shape)
     for i, row in enumerate(rows):
         for each in row["genres"]:
@@ -133,14 +159,6 @@ def _of_version(
     for place, slug in enumerate(genres):
         figures = {name: found[slug][name] for name in _BY_GENRE}
         yield from _rows(f"genre={slug}", figures, labels[:, place : place + 1], feedback)
-
-
-def _truth(row: Mapping[str, Any], by_title: Mapping[str, Sequence[LabelRecord]], genres: Sequence[str]) -> list[float]:
-    """1 where the title has a genre, 0 where not, NaN where that is unknown."""
-    if row["feedback_genres"] is not None:
-        return [float(slug in row["feedback_genres"]) for slug in genres]
-    late = late_labels(by_title.get(row["title_id"], ()), row["predicted_at"])
-    return [float(late.get(slug, np.nan)) for slug in genres]
 
 
 def _rows(
