@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import anyio.to_thread
 import limits
 from fastapi import APIRouter, Depends, FastAPI, Security, params
+from fastapi.security import SecurityScopes
 from starlette.middleware.cors import CORSMiddleware
 
 from serving.admission import UNSHED_PATHS, Admission
@@ -121,6 +123,8 @@ def _include_routers(app: FastAPI, settings: ServingSettings, metrics: Metrics) 
         return [Security(needs_scope, scopes=[scope])] if settings.keys_required else []
 
     filtered, cached = Depends(each_once), Depends(CatalogValidator(shared=not settings.keys_required))
+    permit = partial(needs_scope, needed=SecurityScopes([_SCOPES[genres]])) if settings.keys_required else None
+    app.router.routes.append(genres.TitleGenresRoute(permit))
     app.include_router(swagger_router(app.title))
     app.include_router(health.router)
     app.include_router(health.metrics_router, dependencies=scoped("metrics"))

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from serving.deps import CurrentChampion, State, found_title, serving_state
 from serving.experiments import RunningExperiment
@@ -32,18 +34,19 @@ from trending_assets.domain.text.features import TitleFeatures
 router = APIRouter(tags=["genres"])
 
 _JSON = "application/json"
+_TITLE_GENRES = "/v1/titles/{title_id}/genres"
 Explain = Annotated[bool, Query(description="Add what spoke for each selected genre; it takes longer.")]
 
 
 @router.get(
-    "/v1/titles/{title_id}/genres",
+    _TITLE_GENRES,
     response_model=ExplainedPrediction | Prediction,
     responses=problem_responses(404, 422, 503),
 )
 async def title_genres(title_id: str, request: Request, explain: Explain = False) -> Response:
     """The genres of a title of the catalogue, by its id or an alias, from its features in the online store."""
     started = time.perf_counter()
-    # Not as dependencies, each of which FastAPI resolves anew: this is the busiest path.
+    # Not as dependencies, each of which FastAPI resolves anew; see `TitleGenresRoute`.
     state = serving_state(request)
     catalog = state.need_catalog()
     title, champion = found_title(catalog, title_id), state.need_champion()
@@ -69,6 +72,35 @@ async def title_genres(title_id: str, request: Request, explain: Explain = False
         return Response(answer.json(), media_type=_JSON)
     told = await anyio.to_thread.run_sync(explained, answer, features, limiter=state.scores.threads)
     return Response(told.model_dump_json(), media_type=_JSON)
+
+
+class TitleGenresRoute(Route):
+    """The route of :func:`title_genres` for requests without a query: nothing in them is left to be checked.
+
+    It is the busiest path, and FastAPI takes longer to find and to prepare a route than the answer takes. Where there
+    is a query, the route that the document describes answers.
+    """
+
+    def __init__(self, permit: Callable[[Request], Awaitable[None]] | None) -> None:
+        """A route to be put before all others.
+
+        Args:
+            permit: raises what a caller without the key's scope is told; None where no keys are asked for.
+        """
+
+        async def answer(request: Request) -> Response:
+            if permit is not None:
+                await permit(request)
+            return await title_genres(request.path_params["title_id"], request)
+
+        super().__init__(_TITLE_GENRES, answer, include_in_schema=False)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it answers a request."""
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
+            return Match.NONE, {}
+        match, found = super().matches(scope)
+        return match, {**found, "route": self}
 
 
 async def _of_title(state: ServingState, model: ServedModel, title_id: str, at: dt.datetime) -> tuple[Answer, Reading]:

