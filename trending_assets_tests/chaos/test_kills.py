@@ -1,7 +1,15 @@
-"""A dozen kills of the command line at stated moments, and a day that cannot be had; `make chaos` has sixty kills."""
+"""A dozen kills of the command line at stated moments, a day that cannot be had, and a home that is restored.
 
+`make chaos` has sixty kills.
+"""
+
+import os
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,7 +21,8 @@ from trending_assets.ingest.archive_inbox import ArchiveInbox
 from trending_assets.storage.home import Home
 from trending_assets.storage.lake import Lake
 from trending_assets_tests.chaos.archive import DAYS, take_in, write_archive
-from trending_assets_tests.chaos.commands import CommandFailedError, forked_commands
+from trending_assets_tests.chaos.commands import ROOT, CommandFailedError, forked_commands
+from trending_assets_tests.chaos.state import differences, state_of
 from trending_assets_tests.chaos.storm import Stage, Storm, promoted, trained
 from trending_assets_tests.integration.online import online_values
 
@@ -109,3 +118,24 @@ def test_of_thirty_days_the_one_that_cannot_be_had_is_named_and_the_others_land_
     # What is said of a day is counted for half a year.
     since = {day for day in RANGE if day >= POISONED}
     assert anew == {"titles": {POISONED}, "title_embedding": {POISONED}, "title_activity": since}
+
+
+def test_what_the_manual_copies_is_the_same_home_again_after_a_backfill(
+    storm: Storm, landed: Stage, tmp_path: Path
+) -> None:
+    storm.commands.run(["train", "logreg"])
+    before = state_of(storm.home)
+    section = (ROOT / "docs" / "operations.md").read_text().partition("## Copy and restore")[2]
+    said = re.search(r"```sh\n(.+?)```", section, re.DOTALL)
+    assert said is not None
+    copying = said[1].replace("/backup/", f"{tmp_path}/")
+    subprocess.run(["sh", "-ec", copying], env=os.environ | {"TRENDING_HOME": str(storm.home)}, check=True)
+
+    shutil.rmtree(storm.home)
+    shutil.copytree(tmp_path, storm.home)
+    storm.commands.run(landed.arguments)
+    # These are of the champion of the day on which they are computed: of the first time there was none.
+    judged = ("lake/feature_drift/", "lake/prediction_drift/")
+    assert [each for each in differences(state_of(storm.home), before) if not each.startswith(judged)] == []
+    assert before.online
+    assert before.aliases["champion"].model == "genre_logreg"
