@@ -343,20 +343,30 @@ end
 """
 
 
-def floor(home: Path, urls: FeastUrls, ref: ModelRef, number: int) -> tuple[Measured, Measured]:
-    """One ``HMGET`` of what the service names, and the same with the model's arithmetic, in this process."""
+def floor(home: Path, urls: FeastUrls, ref: ModelRef, number: int) -> tuple[Measured, Measured, Measured]:
+    """One ``HMGET`` of what the service names, that with the model's arithmetic, and features as the server has them.
+
+    All in this process, one after the other.
+    """
     predictor = load_predictor(open_registry(Home(home), None), ref)
     service = read_registry_file(Home(home).feast / "registry.db").readable[predictor.feature_service]
     layout, random = Layout(service), np.random.default_rng(4)
     asked = [f"tt{i:07}" for i in random.integers(0, number, _FLOOR_ROUNDS).tolist()]
 
-    async def decoded() -> list[Any]:
+    async def decoded() -> tuple[list[Any], Measured]:
         store = OnlineStore(home, urls)
-        rows = await store.open().read(service.name, asked)
+        stored = store.open()
+        rows = await stored.read(service.name, asked)
+        took, busy = [], time.process_time()
+        for title in asked:
+            started = time.perf_counter()
+            await stored.read(service.name, [title])
+            took.append((time.perf_counter() - started) * 1000)
+        measured = _measured(took, time.process_time() - busy)
         await store.close()
-        return [online_features(row) for row in rows]
+        return [online_features(row) for row in rows], measured
 
-    features = asyncio.run(decoded())
+    features, decoding = asyncio.run(decoded())
     keys = [layout.redis_key(title) for title in asked]
     with redis.Redis.from_url(urls.online_store) as client:
 
@@ -368,7 +378,7 @@ def floor(home: Path, urls: FeastUrls, ref: ModelRef, number: int) -> tuple[Meas
             predictor.predict([features[i]])
 
         rounds = _FLOOR_ROUNDS if "bert" not in ref.model else _FLOOR_ROUNDS // 20
-        return _timed(read, rounds), _timed(read_and_score, rounds)
+        return _timed(read, rounds), _timed(read_and_score, rounds), decoding
 
 
 def _timed(act: Callable[[int], None], rounds: int) -> Measured:
@@ -377,8 +387,13 @@ def _timed(act: Callable[[int], None], rounds: int) -> Measured:
         started = time.perf_counter()
         act(i)
         took.append((time.perf_counter() - started) * 1000)
+    return _measured(took, time.process_time() - busy)
+
+
+def _measured(took: Sequence[float], busy: float) -> Measured:
+    """Of milliseconds one after the other, and the processor's seconds of them together."""
     cuts = statistics.quantiles(took, n=100)
-    return Measured(1000 * rounds / sum(took), cuts[49], cuts[98], 1000 * (time.process_time() - busy) / rounds)
+    return Measured(1000 * len(took) / sum(took), cuts[49], cuts[98], 1000 * busy / len(took))
 
 
 def memory(pid: int) -> float:
@@ -489,8 +504,9 @@ def main() -> None:
         peer(folder, home, urls, options)
         for model in options.models.split(","):
             ref = promote(home, model, frame)
-            read, scored = floor(home, urls, ref, options.titles)
+            read, scored, decoding = floor(home, urls, ref, options.titles)
             show(f"{model}, floor: HMGET", read)
+            show(f"{model}, features read and decoded in process", decoding)
             show(f"{model}, floor: HMGET and model", scored)
             project(home, urls, model, folder / f"{model}.log", options)
         load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
