@@ -25,7 +25,6 @@ from trending_assets.storage.online_values import entity_key
 # So long a reader waits for a writer that is committing; who asked waits less, but a row is not had sooner.
 _BUSY_SECONDS = 1.0
 _CONNECT_SECONDS = 1.0
-_CLOSED = "the connection was closed"
 
 # Of each view of a service: the stored time of its row, then the stored values of its columns. None is not there.
 StoredRow = tuple[bytes | int | None, ...]
@@ -177,18 +176,21 @@ class RedisReader:
         check_online_url(FeastUrls(online_store=url))
         self._url = url
         self._line: _Line | None = None
+        self._closed = False
 
     def __str__(self) -> str:
         return "Redis"
 
     async def read(self, layout: Layout, entities: Sequence[str]) -> list[StoredRow]:
         """The rows of the entities, in order; see :class:`OnlineReader`."""
-        from redis import RedisError
+        from redis import RedisError, ResponseError
 
         commands = [[b"HMGET", layout.redis_key(entity), *layout.redis_fields] for entity in entities]
         try:
             try:
                 return await self._answers(commands)
+            except ResponseError:
+                raise
             except (RedisError, OSError):
                 # Once more, for a connection that a restart of the server cut.
                 return await self._answers(commands)
@@ -196,13 +198,16 @@ class RedisReader:
             raise OnlineReadError(f"{type(error).__name__}: {error}") from error
 
     async def _answers(self, commands: Sequence[Sequence[bytes]]) -> list[StoredRow]:
+        if self._closed:
+            raise OnlineReadError("the reader was closed")
         line = self._line
         if line is None or not line.usable:
             line = self._line = _Line(self._url)
         return [tuple(answer) for answer in await line.ask(commands)]
 
     async def close(self) -> None:
-        """Closes the connection."""
+        """Closes the connection; who still waits is told so."""
+        self._closed = True
         if self._line is not None:
             line, self._line = self._line, None
             await line.close()
@@ -215,13 +220,12 @@ class _Line:
         from redis.asyncio import ConnectionPool
 
         # redis-py knows URLs, passwords and TLS. Who asks says how long it waits.
-        pool = ConnectionPool.from_url(url, socket_timeout=None, socket_connect_timeout=_CONNECT_SECONDS)
-        self._connection = pool.make_connection()
+        self._connection = ConnectionPool.from_url(url, socket_timeout=None).make_connection()
         self._loop = asyncio.get_running_loop()
+        self._opened = asyncio.Event()
         self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._usable = True
-        self._opening = self._loop.create_task(self._connection.connect())
-        self._receiving = self._loop.create_task(self._receive())
+        self._usable, self._reason = True, "the connection was closed"
+        self._life = self._loop.create_task(self._live())
 
     @property
     def usable(self) -> bool:
@@ -236,41 +240,48 @@ class _Line:
         """
         from redis import ConnectionError as BrokenConnectionError
 
-        if not self._opening.done():
-            await asyncio.shield(self._opening)
+        if not self._opened.is_set():
+            await self._opened.wait()
             if not self._usable:
-                raise BrokenConnectionError(_CLOSED)
+                raise BrokenConnectionError(self._reason)
         packed = [part for command in commands for part in self._connection.pack_command(*command)]
         answers = [self._loop.create_future() for _ in commands]
         # The commands are sent before anything is waited for, so that who is first in the queue was first to ask.
         self._waiting.extend(answers)
         try:
             await self._connection.send_packed_command(packed, check_health=False)
-            return await asyncio.gather(*answers) if len(answers) > 1 else [await answers[0]]
+            return [await answers[0]] if len(answers) == 1 else await asyncio.gather(*answers)
         except (asyncio.CancelledError, BrokenConnectionError):
             self._give_up(answers)
             raise
 
     def _give_up(self, answers: Iterable[asyncio.Future[Any]]) -> None:
-        """Asks no more on this connection, which may never answer, and closes it once nobody waits for it."""
+        """Has nobody ask any more on this connection, which may never answer."""
         self._usable = False
         for answer in answers:
             answer.cancel()
-        if all(answer.done() for answer in self._waiting):
-            self._receiving.cancel()
+        if not self._awaited():
+            self._life.cancel()
 
-    async def _receive(self) -> None:
-        from redis import ConnectionError as BrokenConnectionError
-        from redis import RedisError, ResponseError
+    def _awaited(self) -> bool:
+        return not all(answer.done() for answer in self._waiting)
 
-        reason = _CLOSED
+    async def _live(self) -> None:
+        """Connects, hands out what is answered, and disconnects once nobody will ask and nobody waits."""
+        from redis import InvalidResponse, RedisError, ResponseError
+
         try:
-            await self._opening
-            while True:
+            # The server's greeting too: what accepts connections may have nobody behind it.
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._connection.connect()
+            self._opened.set()
+            while self._usable or self._awaited():
                 try:
                     answer = await self._connection.read_response(disconnect_on_error=False)
                 except ResponseError as error:
                     answer = error
+                if not self._waiting:
+                    raise InvalidResponse("an answer to nothing that was asked")
                 waiting = self._waiting.popleft()
                 if waiting.done():
                     continue
@@ -279,19 +290,28 @@ class _Line:
                 else:
                     waiting.set_result(answer)
         except (RedisError, OSError) as error:
-            reason = str(error)
+            self._reason = str(error) or f"no connection within {_CONNECT_SECONDS} s"
         finally:
-            self._usable = False
-            for waiting in self._waiting:
-                if not waiting.done():
-                    waiting.set_exception(BrokenConnectionError(reason))
+            self._end()
             await self._connection.disconnect(nowait=True)
+
+    def _end(self) -> None:
+        """Tells all who wait that there is nothing to wait for."""
+        from redis import ConnectionError as BrokenConnectionError
+
+        self._usable = False
+        self._opened.set()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(BrokenConnectionError(self._reason))
 
     async def close(self) -> None:
         """Closes the connection; who still waits is told so."""
-        self._receiving.cancel()
+        self._life.cancel()
         with suppress(asyncio.CancelledError):
-            await self._receiving
+            await self._life
+        # One that was closed before it began has not said so itself.
+        self._end()
 
 
 def open_reader(home: Path, urls: FeastUrls) -> OnlineReader:

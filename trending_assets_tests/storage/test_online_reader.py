@@ -1,9 +1,10 @@
 """The stores are read as stock Feast reads them: real SQLite files, a real Valkey, and both kinds of writers."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,7 @@ def moment(row: Row) -> dt.datetime:
 @pytest.mark.parametrize("writer", ["write", "write_stock"])
 def test_what_was_written_is_read(world: OnlineWorld, writer: str) -> None:
     getattr(world, writer)(*ROWS)
+    assert read(world, []) == []
     assert read(world, ["tt1"]) == [(moment(ROWS[0]), "one", 3, (None, None))]
     assert read(world, ["tt2", "nobody", "tt1", "tt2"]) == [
         (moment(ROWS[1]), "number two", 10, (None, None)),
@@ -225,27 +227,29 @@ def test_reads_at_the_same_time_get_each_their_own(stored: OnlineWorld) -> None:
     assert asyncio.run(together()) == expected
 
 
-def test_who_waits_no_longer_takes_nobody_elses_answer(stored: OnlineWorld) -> None:
-    async def impatient() -> list[object]:
+def test_who_waits_no_longer_takes_nobody_elses_answer_and_leaves_no_connection(stored: OnlineWorld) -> None:
+    async def impatient() -> tuple[list[object], int]:
         reader = open_reader(stored.home, stored.urls)
         await reader.read(LAYOUT, ["tt0"])
         with redis.Redis.from_url(stored.urls.online_store or "") as client:
+            before = len(client.client_list())
             client.client_pause(500)
-        patient = asyncio.ensure_future(reader.read(LAYOUT, ["tt1"]))
-        await asyncio.sleep(0)
-        for number in range(2, 5):
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.02):
-                    await reader.read(LAYOUT, [f"tt{number}"])
-        found = [*await patient, *await reader.read(LAYOUT, ["tt5"])]
+            patient = asyncio.ensure_future(reader.read(LAYOUT, ["tt1"]))
+            await asyncio.sleep(0)
+            for number in range(2, 5):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.02):
+                        await reader.read(LAYOUT, [f"tt{number}"])
+            found = [*await patient, *await reader.read(LAYOUT, ["tt5"])]
+            left = len(client.client_list()) - before
         await reader.close()
-        return _texts(found)
+        return _texts(found), left + len(asyncio.all_tasks()) - 1
 
-    assert asyncio.run(impatient()) == ["text of 1", "text of 5"]
+    assert asyncio.run(impatient()) == (["text of 1", "text of 5"], 0)
 
 
-def test_connections_that_nobody_waits_on_are_closed(stored: OnlineWorld) -> None:
-    async def impatient() -> list[int]:
+def test_connections_that_never_answer_are_closed(stored: OnlineWorld) -> None:
+    async def impatient() -> int:
         reader = open_reader(stored.home, stored.urls)
         with redis.Redis.from_url(stored.urls.online_store or "") as client:
             await reader.read(LAYOUT, ["tt0"])
@@ -256,12 +260,118 @@ def test_connections_that_nobody_waits_on_are_closed(stored: OnlineWorld) -> Non
                     async with asyncio.timeout(0.02):
                         await reader.read(LAYOUT, ["tt0"])
             await reader.read(LAYOUT, ["tt0"])
-            after = len(client.client_list())
+            left = len(client.client_list()) - before
         await reader.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        return [after - before, len(tasks)]
+        return left + len(asyncio.all_tasks()) - 1
 
-    assert asyncio.run(impatient()) == [0, 0]
+    assert asyncio.run(impatient()) == 0
+
+
+@contextlib.asynccontextmanager
+async def _listening(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]):
+    """A server that does with a connection what it is told to; gives its port."""
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def _joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    """Passes a connection on to a server."""
+    far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+
+    async def copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            to.write(data)
+        to.close()
+
+    await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
+
+
+def test_a_connection_that_is_taken_and_never_greeted_does_not_hold_up_those_to_come(
+    valkey: Server, stored: OnlineWorld
+) -> None:
+    taken = 0
+
+    async def first_in_vain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        taken += 1
+        if taken == 1:
+            await reader.read()
+            writer.close()
+        else:
+            await _joined(reader, writer, valkey.port)
+
+    async def across() -> list[object]:
+        async with _listening(first_in_vain) as port:
+            reader = RedisReader(valkey.url.replace(f":{valkey.port}", f":{port}"))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await reader.read(LAYOUT, ["tt1"])
+            async with asyncio.timeout(20):
+                found = await reader.read(LAYOUT, ["tt1"])
+            await reader.close()
+            return _texts(found)
+
+    assert asyncio.run(across()) == ["text of 1"]
+    assert taken == 2
+
+
+def test_an_answer_that_nobody_asked_for_is_nobodys(valkey: Server, stored: OnlineWorld) -> None:
+    async def chatty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        joined = asyncio.ensure_future(_joined(reader, writer, valkey.port))
+        await asyncio.sleep(0.2)
+        writer.write(b"*5\r\n" + b"$3\r\nfoo\r\n" * 5)
+        await joined
+
+    async def texts() -> list[object]:
+        async with _listening(chatty) as port:
+            reader = RedisReader(valkey.url.replace(f":{valkey.port}", f":{port}"))
+            found = await reader.read(LAYOUT, ["tt1"])
+            await asyncio.sleep(0.3)
+            found += await reader.read(LAYOUT, ["tt2"])
+            await reader.close()
+            return _texts(found)
+
+    assert asyncio.run(texts()) == ["text of 1", "text of 2"]
+
+
+def test_a_value_of_another_kind_is_an_error_and_the_connection_goes_on(stored: OnlineWorld) -> None:
+    async def around() -> tuple[list[object], int]:
+        reader = open_reader(stored.home, stored.urls)
+        with redis.Redis.from_url(stored.urls.online_store or "") as client:
+            client.set(LAYOUT.redis_key("wrong"), "no hash")
+            await reader.read(LAYOUT, ["tt1"])
+            connections = client.info("stats")["total_connections_received"]
+            for titles in (["wrong"], ["tt1", "wrong", "tt2"]):
+                with pytest.raises(OnlineReadError, match="WRONGTYPE"):
+                    await reader.read(LAYOUT, titles)
+            found = await reader.read(LAYOUT, ["tt3"])
+            connections = client.info("stats")["total_connections_received"] - connections
+        await reader.close()
+        return _texts(found), connections
+
+    assert asyncio.run(around()) == (["text of 3"], 0)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 50])
+def test_who_waits_when_the_reader_is_closed_is_told_so(stored: OnlineWorld, turns: int) -> None:
+    async def closed() -> int:
+        reader = open_reader(stored.home, stored.urls)
+        with redis.Redis.from_url(stored.urls.online_store or "") as client:
+            if turns:
+                await reader.read(LAYOUT, ["tt0"])
+            client.client_pause(300)
+            waiting = asyncio.ensure_future(reader.read(LAYOUT, ["tt1"]))
+            for _ in range(max(1, turns)):
+                await asyncio.sleep(0)
+            await reader.close()
+        async with asyncio.timeout(10):
+            with pytest.raises(OnlineReadError, match="closed"):
+                await waiting
+        with pytest.raises(OnlineReadError, match="closed"):
+            await reader.read(LAYOUT, ["tt1"])
+        return len(asyncio.all_tasks()) - 1
+
+    assert asyncio.run(closed()) == 0
 
 
 def test_a_wrong_password_is_an_error_without_it(valkey: Server) -> None:
