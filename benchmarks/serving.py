@@ -227,11 +227,9 @@ def running(command: Sequence[str], url: str, environment: Mapping[str, str], lo
         SystemExit: it did not answer.
     """
     started = time.perf_counter()
-    # Feast sets it where it is imported, as it is here; with it each metric is kept in a file, which takes longer.
-    inherited = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own
-            command, env=inherited | environment, stdout=output, stderr=output, start_new_session=True
+            command, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
         while time.perf_counter() - started < _START_SECONDS:

@@ -183,6 +183,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Serves the API."""
+    # Set where Feast was imported before, as in the demo. With it each metric would be kept in a file of that folder,
+    # which takes longer, and here each process tells its own.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     import uvicorn
 
     from serving.server import uvicorn_options

@@ -1,7 +1,9 @@
 """The server starts with nothing, picks up what appears, and keeps what works."""
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,7 +11,7 @@ from fastapi.testclient import TestClient
 from serving.app import create_app
 from serving.settings import ServingSettings
 from serving.state import ServingState
-from trending_assets_tests.serving.processes import wait_until
+from trending_assets_tests.serving.processes import Server, wait_until
 from trending_assets_tests.serving.world import FakeEncoder, FakeFeatures, World
 
 BODY = {"instances": [{"title": "x", "kind": "movie"}]}
@@ -58,6 +60,22 @@ def test_everything_is_picked_up_as_it_appears(world: World, features: FakeFeatu
         wait_until(lambda: version(client) == "20250627-bbbbbbbb")
         world.land_catalog([{**world.titles[0], "title": "The Matrix Reloaded"}])
         wait_until(lambda: len(client.get("/v1/titles").json()["items"]) == 1)
+
+
+def test_metrics_are_not_kept_in_the_folder_that_feast_names(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "metrics"))
+    (tmp_path / "metrics").mkdir()
+    world.land_catalog()
+    world.promote()
+    server = Server(world.folder)
+    try:
+        server.wait()
+        wait_until(lambda: server.metric("written_total") >= 1)
+    finally:
+        server.kill(signal.SIGKILL)
+    assert list((tmp_path / "metrics").iterdir()) == []
 
 
 def test_a_tampered_model_is_refused_and_the_old_one_stays(
