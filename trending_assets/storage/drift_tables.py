@@ -17,9 +17,10 @@ def alarms_of(lake: Lake, table: str, day: str) -> Alarms:
     Raises:
         MissingPartitionError: the day has not landed.
     """
-    first = (date.fromisoformat(day) - timedelta(days=LOOKS_BACK_DAYS)).isoformat()
-    before = [landed for landed in lake.days(table) if first <= landed < day]
-    days = {each: lake.read(table, each) for each in [*before, day]}
+    # Asked for one by one: the lake would list all the days of years.
+    before = [(date.fromisoformat(day) - timedelta(days=back)).isoformat() for back in range(LOOKS_BACK_DAYS, 0, -1)]
+    days = {each: lake.read(table, each) for each in before if lake.exists(table, each)}
+    days[day] = lake.read(table, day)
     # Days that were written before drift was measured against a reference have other columns, and say nothing here.
     read = {each: rows.select(_COLUMNS) for each, rows in days.items() if set(_COLUMNS) <= set(rows.column_names)}
     if day not in read:
