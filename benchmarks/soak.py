@@ -47,6 +47,8 @@ _GROWTH_MB = 32.0
 _ENDS = 0.2
 _ANSWER_SECONDS = 30.0
 _START_SECONDS = 60.0
+# Faults of the server that are told of.
+_SHOWN = 10
 _OVERLOADED = b"urn:trending-now:problem:overloaded"
 
 
@@ -304,11 +306,12 @@ def main() -> None:
         with running(api_command("127.0.0.1", port, 1), f"{url}/readyz", environment, log) as (pid, _):
             swaps = Swaps(open_registry(Home(home), None), refs)
             seen, lines = asyncio.run(soak(pid, url, store, swaps, options))
+        faults = [line for line in log.read_text(errors="replace").splitlines() if '"request_failed"' in line]
         closed = [each for each in segments(Home(home).prediction_log) if each.path.suffix != ".open"]
         lines.append(f"{len(closed)} segments of the prediction log were closed")
     sys.stdout.write("\n".join(lines) + "\n")
     if seen.outcomes["failed"] or not closed:
-        raise SystemExit("\n".join(["the soak is not passed:", *seen.failures]))
+        raise SystemExit("\n".join(["the soak is not passed:", *seen.failures, *faults[:_SHOWN]]))
 
 
 if __name__ == "__main__":

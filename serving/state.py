@@ -84,6 +84,7 @@ class ServingState:
             absent="there is no catalogue yet",
             metrics=metrics,
             clock=clock,
+            large=True,
         )
         self.champion: Watched[ModelRef, ServedModel] = Watched(
             "champion",

@@ -38,6 +38,7 @@ class Watched(Generic[Signature, Part]):
         metrics: Metrics,
         clock: Callable[[], float],
         keeps: bool = True,
+        large: bool = False,
     ) -> None:
         """Watches a part; nothing is read until :meth:`refresh`.
 
@@ -49,9 +50,10 @@ class Watched(Generic[Signature, Part]):
             metrics: where loads and refusals are counted.
             clock: seconds that only grow.
             keeps: whether the one in use stays where it is gone or the newest is bad; it is let go of otherwise.
+            large: whether it is made of very many objects.
         """
         self.name = name
-        self._keeps = keeps
+        self._keeps, self._large = keeps, large
         self._find = signature
         self._load = load
         self._absent = absent
@@ -100,9 +102,12 @@ class Watched(Generic[Signature, Part]):
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(signature, error)
             return
+        first = self._loaded is None
         self._value, self._loaded = value, signature
         self._accept()
-        _set_apart()
+        # With the first of a part come the libraries that it needs; another one of a small part is no more than it was.
+        if first or self._large:
+            _set_apart()
         self._metrics.loads.labels(self.name).inc()
         log.info("loaded", part=self.name, identity=str(value))
 
@@ -131,7 +136,7 @@ def _set_apart() -> None:
     """Keeps the garbage collector from looking through what stays in memory anyway.
 
     Each full collection would, and hold up all requests for a tenth of a second where the catalogue has ten thousand
-    titles.
+    titles; so does this one.
     """
     gc.unfreeze()
     gc.collect()

@@ -249,11 +249,20 @@ class _Line:
         # The commands are sent before anything is waited for, so that who is first in the queue was first to ask.
         self._waiting.extend(answers)
         try:
-            await self._connection.send_packed_command(packed, check_health=False)
+            await self._send(packed)
             return [await answers[0]] if len(answers) == 1 else await asyncio.gather(*answers)
         except (asyncio.CancelledError, BrokenConnectionError):
             self._give_up(answers)
             raise
+
+    async def _send(self, packed: Iterable[bytes]) -> None:
+        from redis import ConnectionError as BrokenConnectionError
+
+        try:
+            await self._connection.send_packed_command(packed, check_health=False)
+        except RuntimeError as error:
+            # uvloop's, of a connection that broke and of which the reading end has not been told yet.
+            raise BrokenConnectionError(str(error)) from error
 
     def _give_up(self, answers: Iterable[asyncio.Future[Any]]) -> None:
         """Has nobody ask any more on this connection, which may never answer."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import uvloop
 
 from trending_assets.storage.feast_registry import OnlineColumn, OnlineService, OnlineView
 from trending_assets.storage.feature_store import FeastUrls, InvalidFeastUrlError
@@ -199,6 +200,24 @@ def test_a_connection_that_a_restart_cut_is_made_anew(tmp_path: Path) -> None:
         assert before == after
         assert isinstance(before, tuple)
         assert before[0] is not None
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_connection_that_broke_just_now_is_made_anew(run: Callable[..., list[object]], stored: OnlineWorld) -> None:
+    async def across() -> list[object]:
+        reader = RedisReader(stored.urls.online_store or "")
+        found = []
+        for turns in range(6):
+            found += await reader.read(LAYOUT, ["tt1"])
+            # As when the server was killed: in one of the turns it is closed, and who reads from it was not told yet.
+            reader._line._connection._writer.transport.abort()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            found += await reader.read(LAYOUT, ["tt2"])
+        await reader.close()
+        return _texts(found)
+
+    assert run(across()) == ["text of 1", "text of 2"] * 6
 
 
 def _texts(rows: Sequence[StoredRow]) -> list[object]:
