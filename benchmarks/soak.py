@@ -260,7 +260,11 @@ async def soak(pid: int, url: str, store: Valkey, swaps: Swaps, options: argpars
         # Each model knows every title then: while the store is down it answers from what it knows.
         await load.run(2 + options.titles / 500, None, Seen())
         capacities.append(await load.run(_CAPACITY_SECONDS, None, Seen()))
-        await asyncio.gather(load.run(_SWAP_SECONDS, None, known := Seen()), swaps.next(known))
+        # Under load, since it is the load that sees the swap; the first one of a kind brings its libraries with it.
+        swap = asyncio.ensure_future(swaps.next(known := Seen()))
+        while not swap.done():
+            await load.run(1.0, None, known)
+        await swap
     capacity = min(capacities)
     rate, seen, megabytes = capacity * options.share, Seen(), list[float]()
     swaps.seconds.clear()
