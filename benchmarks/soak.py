@@ -291,6 +291,12 @@ async def soak(pid: int, url: str, store: Valkey, swaps: Swaps, options: argpars
     return seen, lines
 
 
+def _faults(log: Path) -> list[str]:
+    """The first faults of the server that its log tells of; it has a line for each request."""
+    with log.open(errors="replace") as lines:
+        return list(itertools.islice((line.rstrip() for line in lines if '"request_failed"' in line), _SHOWN))
+
+
 def main() -> None:
     """Runs the soak, prints its summary, and ends with an error where it is not passed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -310,12 +316,12 @@ def main() -> None:
         with running(api_command("127.0.0.1", port, 1), f"{url}/readyz", environment, log) as (pid, _):
             swaps = Swaps(open_registry(Home(home), None), refs)
             seen, lines = asyncio.run(soak(pid, url, store, swaps, options))
-        faults = [line for line in log.read_text(errors="replace").splitlines() if '"request_failed"' in line]
+        faults = _faults(log) if seen.outcomes["failed"] else []
         closed = [each for each in segments(Home(home).prediction_log) if each.path.suffix != ".open"]
         lines.append(f"{len(closed)} segments of the prediction log were closed")
     sys.stdout.write("\n".join(lines) + "\n")
     if seen.outcomes["failed"] or not closed:
-        raise SystemExit("\n".join(["the soak is not passed:", *seen.failures, *faults[:_SHOWN]]))
+        raise SystemExit("\n".join(["the soak is not passed:", *seen.failures, *faults]))
 
 
 if __name__ == "__main__":

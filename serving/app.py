@@ -128,6 +128,7 @@ def _include_routers(app: FastAPI, settings: ServingSettings, metrics: Metrics) 
         return [Security(needs_scope, scopes=[scope])] if settings.keys_required else []
 
     filtered, cached = Depends(each_once), Depends(CatalogValidator(shared=not settings.keys_required))
+    # Before all others, which FastAPI looks through one by one.
     permit = partial(needs_scope, needed=SecurityScopes([_SCOPES[genres]])) if settings.keys_required else None
     app.router.routes.append(genres.TitleGenresRoute(permit))
     app.include_router(swagger_router(app.title))

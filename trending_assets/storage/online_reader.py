@@ -175,7 +175,7 @@ class RedisReader:
         """
         check_online_url(FeastUrls(online_store=url))
         self._url = url
-        self._line: _Line | None = None
+        self._shared: _SharedConnection | None = None
         self._closed = False
 
     def __str__(self) -> str:
@@ -200,20 +200,19 @@ class RedisReader:
     async def _answers(self, commands: Sequence[Sequence[bytes]]) -> list[StoredRow]:
         if self._closed:
             raise OnlineReadError("the reader was closed")
-        line = self._line
-        if line is None or not line.usable:
-            line = self._line = _Line(self._url)
-        return [tuple(answer) for answer in await line.ask(commands)]
+        shared = self._shared
+        if shared is None or not shared.usable:
+            shared = self._shared = _SharedConnection(self._url)
+        return [tuple(answer) for answer in await shared.ask(commands)]
 
     async def close(self) -> None:
         """Closes the connection; who still waits is told so."""
         self._closed = True
-        if self._line is not None:
-            line, self._line = self._line, None
-            await line.close()
+        if self._shared is not None:
+            await self._shared.close()
 
 
-class _Line:
+class _SharedConnection:
     """One connection and those who wait on it: what was asked first is answered first."""
 
     def __init__(self, url: str) -> None:
@@ -225,7 +224,7 @@ class _Line:
         self._opened = asyncio.Event()
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._usable, self._reason = True, "the connection was closed"
-        self._life = self._loop.create_task(self._live())
+        self._receiving = self._loop.create_task(self._receive())
 
     @property
     def usable(self) -> bool:
@@ -238,12 +237,10 @@ class _Line:
         Raises:
             RedisError, OSError: the server does not answer, or not what was asked for.
         """
-        from redis import ConnectionError as BrokenConnectionError
-
         if not self._opened.is_set():
             await self._opened.wait()
             if not self._usable:
-                raise BrokenConnectionError(self._reason)
+                raise ConnectionError(self._reason)
         packed = [part for command in commands for part in self._connection.pack_command(*command)]
         answers = [self._loop.create_future() for _ in commands]
         # The commands are sent before anything is waited for, so that who is first in the queue was first to ask.
@@ -251,18 +248,18 @@ class _Line:
         try:
             await self._send(packed)
             return [await answers[0]] if len(answers) == 1 else await asyncio.gather(*answers)
-        except (asyncio.CancelledError, BrokenConnectionError):
+        except (asyncio.CancelledError, ConnectionError):
             self._give_up(answers)
             raise
 
     async def _send(self, packed: Iterable[bytes]) -> None:
-        from redis import ConnectionError as BrokenConnectionError
+        from redis import RedisError
 
         try:
             await self._connection.send_packed_command(packed, check_health=False)
-        except RuntimeError as error:
-            # uvloop's, of a connection that broke and of which the reading end has not been told yet.
-            raise BrokenConnectionError(str(error)) from error
+        except (RedisError, RuntimeError) as error:
+            # The latter is uvloop's, of a connection that broke and of which the reading end has not been told yet.
+            raise ConnectionError(str(error)) from error
 
     def _give_up(self, answers: Iterable[asyncio.Future[Any]]) -> None:
         """Has nobody ask any more on this connection, which may never answer."""
@@ -270,12 +267,12 @@ class _Line:
         for answer in answers:
             answer.cancel()
         if not self._awaited():
-            self._life.cancel()
+            self._receiving.cancel()
 
     def _awaited(self) -> bool:
         return not all(answer.done() for answer in self._waiting)
 
-    async def _live(self) -> None:
+    async def _receive(self) -> None:
         """Connects, hands out what is answered, and disconnects once nobody will ask and nobody waits."""
         from redis import InvalidResponse, RedisError, ResponseError
 
@@ -306,19 +303,17 @@ class _Line:
 
     def _end(self) -> None:
         """Tells all who wait that there is nothing to wait for."""
-        from redis import ConnectionError as BrokenConnectionError
-
         self._usable = False
         self._opened.set()
         for waiting in self._waiting:
             if not waiting.done():
-                waiting.set_exception(BrokenConnectionError(self._reason))
+                waiting.set_exception(ConnectionError(self._reason))
 
     async def close(self) -> None:
         """Closes the connection; who still waits is told so."""
-        self._life.cancel()
+        self._receiving.cancel()
         with suppress(asyncio.CancelledError):
-            await self._life
+            await self._receiving
         # One that was closed before it began has not said so itself.
         self._end()
 

@@ -35,7 +35,7 @@ def source() -> Source:
     return Source()
 
 
-def watching(source: Source, *, keeps: bool = True) -> Watched[str, str]:
+def watching(source: Source, *, keeps: bool = True, large: bool = False) -> Watched[str, str]:
     return Watched(
         "thing",
         signature=source.find,
@@ -44,6 +44,7 @@ def watching(source: Source, *, keeps: bool = True) -> Watched[str, str]:
         metrics=source.metrics,
         clock=lambda: source.now,
         keeps=keeps,
+        large=large,
     )
 
 
@@ -142,3 +143,17 @@ def test_what_is_not_to_be_kept_is_let_go_of(source: Source, gone: bool) -> None
     source.signature = "1"
     watched.refresh()
     assert (watched.value, watched.trouble) == ("part 1", None)
+
+
+@pytest.mark.parametrize(("large", "collections"), [(False, 1), (True, 3)])
+def test_the_garbage_collector_holds_up_requests_for_the_first_of_a_part_and_for_large_ones(
+    source: Source, monkeypatch: pytest.MonkeyPatch, large: bool, collections: int
+) -> None:
+    collected: list[str | None] = []
+    monkeypatch.setattr("serving.watched.gc.collect", lambda: collected.append(source.signature))
+    watched = watching(source, large=large)
+    for signature in "123":
+        source.signature = signature
+        watched.refresh()
+        assert watched.value is not None
+    assert collected == list("123")[:collections]
