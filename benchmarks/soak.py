@@ -8,8 +8,8 @@ were answered or not. Nineteen in twenty ask for a title by its id, one sends a 
 changes between a logistic regression and XGBoost; less often Valkey is killed and started again a second later.
 
 It ends with an error unless every request was answered with 200, or was shed as docs/serving.md says (503
-``overloaded``), the log was rotated, and the process took no more memory at the end than the stated bound above what it
-took at the beginning.
+``overloaded``), each champion answered within a second of its promotion, the log was rotated, and the process took no
+more memory at the end than the stated bound above what it took at the beginning.
 """
 
 import argparse
@@ -45,7 +45,7 @@ _SWAP_SECONDS, _RESTART_SECONDS, _DOWN_SECONDS = 5.0, 15.0, 1.0
 _GROWTH_MB = 32.0
 # The share of the time, at its beginning and at its end, whose largest memory is compared.
 _ENDS = 0.2
-_ANSWER_SECONDS = 30.0
+_ANSWER_SECONDS, _SWAPPED_SECONDS = 30.0, 1.0
 _START_SECONDS = 60.0
 # Faults of the server that are told of.
 _SHOWN = 10
@@ -255,19 +255,17 @@ async def _watch_memory(pid: int, end: float, megabytes: list[float]) -> None:
 async def soak(pid: int, url: str, store: Valkey, swaps: Swaps, options: argparse.Namespace) -> tuple[Seen, list[str]]:
     """Loads a server, and returns what its callers saw and the lines of the summary."""
     load, seconds = Load(url, options.titles, options.connections), options.minutes * 60
-    capacities = []
+    capacities, swapping = [], Seen()
     for _ in _MODELS:
         # Each model knows every title then: while the store is down it answers from what it knows.
         await load.run(2 + options.titles / 500, None, Seen())
         capacities.append(await load.run(_CAPACITY_SECONDS, None, Seen()))
-        # Under load, since it is the load that sees the swap; the first one of a kind brings its libraries with it.
-        swap = asyncio.ensure_future(swaps.next(known := Seen()))
-        while not swap.done():
-            await load.run(1.0, None, known)
-        await swap
+        # Under load, since it is the load that sees the swap.
+        await asyncio.gather(load.run(2 * _SWAPPED_SECONDS, None, swapping), swaps.next(swapping))
     capacity = min(capacities)
     rate, seen, megabytes = capacity * options.share, Seen(), list[float]()
-    swaps.seconds.clear()
+    for failure in swapping.failures:
+        seen.fail(failure)
     end = time.perf_counter() + seconds
     reached, *_ = await asyncio.gather(
         load.run(seconds, rate, seen),
@@ -288,6 +286,8 @@ async def soak(pid: int, url: str, store: Valkey, swaps: Swaps, options: argpars
     ]
     if grown > _GROWTH_MB:
         seen.fail(f"the process grew by {grown:.1f} MB")
+    if swapped > _SWAPPED_SECONDS:
+        seen.fail(f"a swap was seen after {swapped:.2f} s, more than {_SWAPPED_SECONDS:.0f} s after the promotion")
     return seen, lines
 
 

@@ -1,9 +1,11 @@
 """A model in memory, and predictions by it."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import Protocol, cast
 
 import numpy as np
@@ -25,6 +27,8 @@ from trending_assets.domain.text.encoder import Encoder
 from trending_assets.domain.text.features import TitleFeatures, title_features
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry, predictor_of
 
+# What some models import and others do not.
+LIBRARIES = ("xgboost", "onnxruntime")
 # These may be unknown; any other feature of a title that is null online is as good as missing.
 _NULLABLE = frozenset({"year", "runtime_minutes", "certificate"})
 
@@ -192,6 +196,21 @@ class ModelLoader:
         self._registry = registry
         self._make_encoder = make_encoder
         self._encoder: TextEncoder | None = None
+        self._lock = threading.Lock()
+
+    def prepare(self) -> tuple[str, ...]:
+        """Loads what some models need and others do not, so that the first of the former takes no longer than a second.
+
+        Returns:
+            The libraries, which are imported now; the encoder is there too.
+
+        Raises:
+            EncoderUnavailableError: the encoder's files are missing.
+        """
+        for library in LIBRARIES:
+            import_module(library)
+        self._the_encoder()
+        return LIBRARIES
 
     def find(self) -> ModelRef | None:
         """The version that the champion alias names; None where there is none."""
@@ -212,13 +231,17 @@ class ModelLoader:
         """
         folder, manifest = self._registry.verified(ref), self._registry.manifest(ref)
         predictor = predictor_of(folder, manifest)
-        if predictor.needs_embedding and self._encoder is None:
-            self._encoder = self._make_encoder()
-        model = ServedModel(ref, manifest, predictor, self._encoder if predictor.needs_embedding else None)
+        model = ServedModel(ref, manifest, predictor, self._the_encoder() if predictor.needs_embedding else None)
         if SELF_TEST in manifest.files:
             SelfTest.stored(folder).check(predictor, model.encode)
         _warm_up(model)
         return model
+
+    def _the_encoder(self) -> TextEncoder:
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._make_encoder()
+            return self._encoder
 
 
 def _warm_up(model: ServedModel) -> None:

@@ -47,6 +47,7 @@ class ServingState:
         known: reads the online store, and knows what it said before.
         scores: what models say of titles.
         experiment: the experiment that runs, unless its challenger cannot be loaded.
+        libraries: what the champion may not need, and the next one may; loaded once the champion is.
         shadow: asks the challenger what the champion has answered.
     """
 
@@ -114,6 +115,14 @@ class ServingState:
             clock=clock,
             # Whoever has stopped it wants it to end, and the champion answers in any case.
             keeps=False,
+        )
+        self.libraries: Watched[bool, tuple[str, ...]] = Watched(
+            "model libraries",
+            signature=lambda: self.champion.value is not None or None,
+            load=lambda _: loader.prepare(),
+            absent="there is no champion yet",
+            metrics=metrics,
+            clock=clock,
         )
         metrics.loaded_models.told = self._loaded_models
         self.known = KnownTitles(metrics, clock=clock)

@@ -1,6 +1,8 @@
 """A champion is swapped for another while requests go on; one that is bad is not."""
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -9,14 +11,16 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
+from serving.observability import Metrics
 from serving.predictors import InvalidScoreError, ModelLoader
 from serving.settings import ServingSettings
 from serving.state import ServingState
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.self_test import FILE
+from trending_assets.domain.text.encoder import EncoderUnavailableError
 from trending_assets.storage.model_files import TamperedModelError
 from trending_assets.storage.registry import ModelRef
-from trending_assets_tests.serving.processes import BODY, wait_until
+from trending_assets_tests.serving.processes import BODY, ROOT, wait_until
 from trending_assets_tests.serving.world import TINY, FakeEncoder, FakeFeatures, World
 
 OTHER = MajorityModel(("comedy", "drama", "western"), np.array([0.7, 0.2, 0.1]), ("comedy",))
@@ -86,6 +90,56 @@ def test_swaps_back_and_forth_under_load_fail_no_request(polled: TestClient, wor
     assert load.failures == []
     # Each said what is its own, by id too: scores that are remembered belong to a version.
     assert load.versions == {(first.version, 0.6), (second.version, 0.2)}
+
+
+def test_what_only_some_models_need_is_loaded_before_one_of_them_is_promoted(world: World) -> None:
+    world.land_catalog()
+    world.promote()
+    code = f"""
+import sys, time
+from fastapi.testclient import TestClient
+from serving.app import create_app
+from serving.predictors import LIBRARIES
+from serving.settings import ServingSettings
+from trending_assets_tests.serving.world import FakeEncoder
+
+made = []
+
+def make_encoder():
+    assert app.state.serving.champion.value is not None
+    made.append(FakeEncoder())
+    return made[-1]
+
+app = create_app(ServingSettings(home={str(world.folder)!r}), encoder=make_encoder, poll_seconds=0.01)
+assert not set(LIBRARIES) & set(sys.modules)
+with TestClient(app) as client:
+    while app.state.serving.libraries.value is None:
+        time.sleep(0.01)
+    assert set(LIBRARIES) <= set(sys.modules)
+    time.sleep(0.1)
+print(len(made))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT_SECONDS, cwd=ROOT)
+    assert (done.stdout.strip(), done.returncode) == ("1", 0), done.stderr
+
+
+def test_an_encoder_that_is_missing_is_told_of_and_fails_no_model_that_reads_no_embedding(
+    world: World, features: FakeFeatures, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_encoder() -> FakeEncoder:
+        raise EncoderUnavailableError("no wheel")
+
+    world.land_catalog()
+    world.promote()
+    state = ServingState(ServingSettings(home=world.folder), Metrics(), features=lambda _: features, encoder=no_encoder)
+    state.libraries.refresh()
+    assert state.libraries.trouble == "there is no champion yet"
+    state.refresh()
+    state.libraries.refresh()
+    assert (state.champion.trouble, state.libraries.value) == (None, None)
+    assert "EncoderUnavailableError" in (state.libraries.trouble or "")
+    assert "no wheel" in caplog.text
 
 
 def test_a_model_that_fails_its_self_test_is_refused_and_the_old_one_stays(

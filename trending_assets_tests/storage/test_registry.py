@@ -1,5 +1,6 @@
 """What holds of a model registry, wherever it is: in a folder and in a bucket of a real S3 server."""
 
+import hashlib
 import json
 import multiprocessing
 import signal
@@ -20,7 +21,7 @@ from trending_assets.domain.genres.datasets import features_of, rows_of
 from trending_assets.domain.genres.models import ModelFileError, model_class
 from trending_assets.domain.genres.training import train
 from trending_assets.storage.home import Home
-from trending_assets.storage.model_files import TamperedModelError, sealed
+from trending_assets.storage.model_files import TamperedModelError, sealed, sha256_of
 from trending_assets.storage.objects import FolderObjects
 from trending_assets.storage.registry import (
     ModelRef,
@@ -191,6 +192,17 @@ def test_a_changed_version_is_refused_by_the_file(
     tamper(place)
     with pytest.raises(TamperedModelError, match=name):
         registry.verified(REF)
+
+
+@pytest.mark.parametrize("where", [0, 16 * 1024 * 1024 - 1, 16 * 1024 * 1024, 40 * 1024 * 1024])
+def test_a_change_anywhere_in_a_large_file_is_found(tmp_path: Path, where: int) -> None:
+    content = bytearray(40 * 1024 * 1024 + 1)
+    (tmp_path / "weights.bin").write_bytes(content)
+    written = sha256_of(tmp_path / "weights.bin")
+    assert written == hashlib.sha256(content).hexdigest()
+    content[where] = 1
+    (tmp_path / "weights.bin").write_bytes(content)
+    assert sha256_of(tmp_path / "weights.bin") != written
 
 
 def test_a_link_is_not_the_file_that_was_registered(in_folder: Place) -> None:

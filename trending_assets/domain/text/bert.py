@@ -100,9 +100,12 @@ def bert_graph(checkpoint: Checkpoint, *, quantized: bool) -> bytes:
         [helper.make_tensor_value_info("pooled", TensorProto.FLOAT, [checkpoint.width])],
         graph.constants,
     )
+    # Each holds all weights, and so do the model and its bytes.
+    del graph
     model: onnx.ModelProto = helper.make_model(
         proto, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
     )
+    del proto
     serialized: bytes = model.SerializeToString(deterministic=True)
     return serialized
 
@@ -142,8 +145,11 @@ class _Graph:
         """The rows of a table."""
         if not self.quantized:
             return self.one("Gather", self.constant(table), ids)
-        scale = np.abs(table).max(axis=1, keepdims=True) / 127
-        small = np.rint(table / np.where(scale == 0, 1, scale)).astype(np.int8)
+        # In place: the table is half of the weights, and a server makes its graph beside everything else.
+        scale = np.maximum(table.max(axis=1, keepdims=True), -table.min(axis=1, keepdims=True)) / 127
+        scaled = table / np.where(scale == 0, 1, scale)
+        small = np.rint(scaled, out=scaled).astype(np.int8)
+        del scaled
         found = self.one("Cast", self.one("Gather", self.constant(small), ids), to=1)
         return self.one("Mul", found, self.one("Gather", self.constant(scale), ids))
 
@@ -166,7 +172,7 @@ class _Graph:
 
     def bert(self, checkpoint: Checkpoint) -> str:
         """The mean over the tokens of what the last layer says of each."""
-        weights = {name: array.astype(np.float32) for name, array in checkpoint.weights.items()}
+        weights = {name: array.astype(np.float32, copy=False) for name, array in checkpoint.weights.items()}
         width, heads = checkpoint.width, checkpoint.heads
         in_heads, joined = self.constant([-1, heads, width // heads]), self.constant([-1, width])
         thirds, first = self.constant([width] * 3), self.constant([0])
