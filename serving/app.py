@@ -87,9 +87,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # What the catalogue and the libraries take to load must not hold up a rollback.
-        refreshes = (state.refresh_models, state.catalog.refresh, state.libraries.refresh)
-        pollers = [Poller(each, poll_seconds) for each in refreshes]
+        # What the catalogue takes to load must not hold up a rollback.
+        pollers = [Poller(each, poll_seconds) for each in (state.refresh_models, state.catalog.refresh)]
         for poller in pollers:
             poller.start()
         state.log.start()

@@ -1,7 +1,6 @@
 """A model in memory, and predictions by it."""
 
 import datetime as dt
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -196,10 +195,9 @@ class ModelLoader:
         self._registry = registry
         self._make_encoder = make_encoder
         self._encoder: TextEncoder | None = None
-        self._lock = threading.Lock()
 
     def prepare(self) -> tuple[str, ...]:
-        """Loads what some models need and others do not, so that the first of the former takes no longer than a second.
+        """Loads what some models need and others do not, so that the first of the former takes no longer than others.
 
         Returns:
             The libraries, which are imported now; the encoder is there too.
@@ -209,7 +207,7 @@ class ModelLoader:
         """
         for library in LIBRARIES:
             import_module(library)
-        self._the_encoder()
+        self._needed_encoder()
         return LIBRARIES
 
     def find(self) -> ModelRef | None:
@@ -231,17 +229,17 @@ class ModelLoader:
         """
         folder, manifest = self._registry.verified(ref), self._registry.manifest(ref)
         predictor = predictor_of(folder, manifest)
-        model = ServedModel(ref, manifest, predictor, self._the_encoder() if predictor.needs_embedding else None)
+        encoder = self._needed_encoder() if predictor.needs_embedding else None
+        model = ServedModel(ref, manifest, predictor, encoder)
         if SELF_TEST in manifest.files:
             SelfTest.stored(folder).check(predictor, model.encode)
         _warm_up(model)
         return model
 
-    def _the_encoder(self) -> TextEncoder:
-        with self._lock:
-            if self._encoder is None:
-                self._encoder = self._make_encoder()
-            return self._encoder
+    def _needed_encoder(self) -> TextEncoder:
+        if self._encoder is None:
+            self._encoder = self._make_encoder()
+        return self._encoder
 
 
 def _warm_up(model: ServedModel) -> None:

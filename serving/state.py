@@ -47,7 +47,7 @@ class ServingState:
         known: reads the online store, and knows what it said before.
         scores: what models say of titles.
         experiment: the experiment that runs, unless its challenger cannot be loaded.
-        libraries: what the champion may not need, and the next one may; loaded once the champion is.
+        libraries: what the champion may not need, and the next one may.
         shadow: asks the challenger what the champion has answered.
     """
 
@@ -118,9 +118,9 @@ class ServingState:
         )
         self.libraries: Watched[bool, tuple[str, ...]] = Watched(
             "model libraries",
-            signature=lambda: self.champion.value is not None or None,
+            signature=lambda: True,
             load=lambda _: loader.prepare(),
-            absent="there is no champion yet",
+            absent="the libraries of models are not loaded yet",
             metrics=metrics,
             clock=clock,
         )
@@ -141,8 +141,10 @@ class ServingState:
     def refresh_models(self) -> None:
         """Loads the online store, the champion and the experiment where they have changed, the former first.
 
-        A model is swapped in where its features are online.
+        A model is swapped in where its features are online. Before all others come the libraries, once: a server that
+        is ready takes no longer for the first model of a kind than for the next.
         """
+        self.libraries.refresh()
         self.features.refresh()
         self.champion.refresh()
         self.experiment.refresh()

@@ -92,7 +92,7 @@ def test_swaps_back_and_forth_under_load_fail_no_request(polled: TestClient, wor
     assert load.versions == {(first.version, 0.6), (second.version, 0.2)}
 
 
-def test_what_only_some_models_need_is_loaded_before_one_of_them_is_promoted(world: World) -> None:
+def test_what_only_some_models_need_is_there_with_the_first_of_any_kind(world: World) -> None:
     world.land_catalog()
     world.promote()
     code = f"""
@@ -103,21 +103,22 @@ from serving.predictors import LIBRARIES
 from serving.settings import ServingSettings
 from trending_assets_tests.serving.world import FakeEncoder
 
-made = []
+class CountedEncoder(FakeEncoder):
+    made = 0
 
-def make_encoder():
-    assert app.state.serving.champion.value is not None
-    made.append(FakeEncoder())
-    return made[-1]
+    def __init__(self):
+        super().__init__()
+        CountedEncoder.made += 1
 
-app = create_app(ServingSettings(home={str(world.folder)!r}), encoder=make_encoder, poll_seconds=0.01)
+app = create_app(ServingSettings(home={str(world.folder)!r}), encoder=CountedEncoder, poll_seconds=0.01)
 assert not set(LIBRARIES) & set(sys.modules)
 with TestClient(app) as client:
-    while app.state.serving.libraries.value is None:
+    while app.state.serving.champion.value is None:
         time.sleep(0.01)
     assert set(LIBRARIES) <= set(sys.modules)
+    assert CountedEncoder.made == 1
     time.sleep(0.1)
-print(len(made))
+print(CountedEncoder.made)
 """
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WAIT_SECONDS, cwd=ROOT)
@@ -133,10 +134,7 @@ def test_an_encoder_that_is_missing_is_told_of_and_fails_no_model_that_reads_no_
     world.land_catalog()
     world.promote()
     state = ServingState(ServingSettings(home=world.folder), Metrics(), features=lambda _: features, encoder=no_encoder)
-    state.libraries.refresh()
-    assert state.libraries.trouble == "there is no champion yet"
     state.refresh()
-    state.libraries.refresh()
     assert (state.champion.trouble, state.libraries.value) == (None, None)
     assert "EncoderUnavailableError" in (state.libraries.trouble or "")
     assert "no wheel" in caplog.text
