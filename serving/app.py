@@ -87,8 +87,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # What the catalogue takes to load must not hold up a rollback.
-        pollers = [Poller(each, poll_seconds) for each in (state.refresh_models, state.catalog.refresh)]
+        pollers = [Poller(each, poll_seconds) for each in state.refreshes]
         for poller in pollers:
             poller.start()
         state.log.start()

@@ -9,11 +9,9 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 
-import anyio
-import anyio.to_thread
-
 from serving.features import OnlineFeatures
 from serving.known_titles import KnownTitles, Reading
+from serving.model_threads import ModelThreads
 from serving.observability import Metrics, log
 from serving.prediction_log import PredictionLog, prediction_line
 from serving.predictors import Answer, ServedModel, answer_title, predict_features, score_title
@@ -104,7 +102,7 @@ class Shadow:
         self._queue: asyncio.Queue[_Waiting] | None = None
         self._task: asyncio.Task[None] | None = None
         # One thread of its own: requests never wait for its turn.
-        self._threads = anyio.CapacityLimiter(1)
+        self._threads = ModelThreads(1)
         metrics.shadow_queue.set_function(lambda: self._queue.qsize() if self._queue else 0)
 
     def start(self) -> None:
@@ -119,6 +117,7 @@ class Shadow:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        self._threads.close()
         if self._queue is not None:
             self._metrics.shadow.labels("dropped").inc(self._queue.qsize())
             self._queue = None
@@ -174,12 +173,12 @@ class Shadow:
         self._log.add(*waiting.context.run(prediction_line, answer, waiting.source, latency_ms))
 
     async def _of_text(self, model: ServedModel, features: TitleFeatures) -> Answer:
-        (answer,) = await anyio.to_thread.run_sync(predict_features, model, [features], limiter=self._threads)
+        (answer,) = await self._threads.run(predict_features, model, [features])
         return answer
 
     async def _of_title(self, model: ServedModel, answered: Answer, reading: Reading, at: dt.datetime) -> Answer:
         title_id, service = answered.title_id or "", model.manifest.feature_service
         if service != answered.model.manifest.feature_service:
             reading = await self._known().read(self._store(), service, title_id)
-        outcome = await anyio.to_thread.run_sync(score_title, model, reading.features, limiter=self._threads)
+        outcome = await self._threads.run(score_title, model, reading.features)
         return answer_title(model, title_id, reading, outcome, at)

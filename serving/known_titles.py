@@ -45,7 +45,12 @@ class Reading:
 
 
 class KnownTitles:
-    """Reads titles and keeps what it read; used by the event loop alone."""
+    """Reads titles and keeps what it read; used by the event loop alone.
+
+    Attributes:
+        breaker: says whether the store is asked.
+        bytes: what is kept takes.
+    """
 
     def __init__(
         self,
@@ -68,7 +73,7 @@ class KnownTitles:
         self._metrics, self._capacity, self._clock = metrics, capacity_bytes, clock
         self._deadline, self._patience = deadline_seconds, patience_seconds
         self._known: OrderedDict[tuple[str, str], OnlineTitle] = OrderedDict()
-        self._bytes = 0
+        self.bytes = 0
         # The breaker opened since deadlines were missed: who has nothing else to be answered with may still wait.
         self._only_slow = False
         self.breaker = CircuitBreaker(clock, changed=self._tell)
@@ -76,8 +81,18 @@ class KnownTitles:
         metrics.breaker.state("closed")
         metrics.known_titles.set_function(lambda: len(self._known))
 
-    async def read(self, store: OnlineFeatures, service: str, title_id: str) -> Reading:
+    def knows(self, service: str, title_id: str) -> bool:
+        """Whether there is something to be answered with if the store does not answer."""
+        return (service, title_id) in self._known
+
+    async def read(self, store: OnlineFeatures, service: str, title_id: str, *, hurries: bool = False) -> Reading:
         """The features of a title: of the store, or as they are known.
+
+        Args:
+            store: the store.
+            service: the feature service.
+            title_id: the title.
+            hurries: it waits no longer than for a title that is known, since the caller has something else.
 
         Raises:
             UnknownFeatureServiceError: there is no such service.
@@ -87,19 +102,17 @@ class KnownTitles:
         key = service, title_id
         known = self._known.get(key)
         try:
-            (features,) = await self._ask(store, service, [title_id], [known], waits=known is None)
+            (features,) = await self._ask(store, service, [title_id], [known], waits=known is None and not hurries)
         except OnlineStoreError:
+            known = self._known.get(key, known)
             if known is None:
                 self._outcomes["unavailable"].inc()
                 raise
-            self._known.move_to_end(key)
+            self._keep(key, known)
             self._outcomes["last_known"].inc()
             return Reading(known, last_known=True)
         self._outcomes["store"].inc()
-        if features is known:
-            self._known.move_to_end(key)
-        else:
-            self._keep(key, known, features)
+        self._keep(key, features)
         return Reading(features, last_known=False)
 
     async def probe(self, store: OnlineFeatures, service: str, title_ids: Sequence[str]) -> list[OnlineTitle]:
@@ -163,18 +176,26 @@ class KnownTitles:
         if state != "half_open":
             log.warning("online_store_breaker", state=state)
 
-    def _keep(self, key: tuple[str, str], known: OnlineTitle | None, features: OnlineTitle) -> None:
-        if known is not None:
-            self._bytes -= _size(known)
+    def _keep(self, key: tuple[str, str], features: OnlineTitle) -> None:
+        """Has a title be the last that is forgotten.
+
+        While it was read, other requests may have read it too, or had it forgotten: what is kept now decides.
+        """
+        kept = self._known.get(key)
+        if kept is features:
+            self._known.move_to_end(key)
+            return
+        if kept is not None:
+            self.bytes -= _size(kept)
             del self._known[key]
         # A title of which nothing is online is not worth remembering.
         if not features.event_times:
             return
         self._known[key] = features
-        self._bytes += _size(features)
-        while self._bytes > self._capacity:
+        self.bytes += _size(features)
+        while self.bytes > self._capacity:
             _, forgotten = self._known.popitem(last=False)
-            self._bytes -= _size(forgotten)
+            self.bytes -= _size(forgotten)
 
 
 def _size(features: OnlineTitle) -> int:

@@ -1,6 +1,7 @@
 """A model in memory, and predictions by it."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -189,12 +190,13 @@ def _json(content: object) -> bytes:
 
 
 class ModelLoader:
-    """Loads models out of a registry, verified, and the encoder when one first needs it."""
+    """Loads models out of a registry, verified, and the encoder when one first needs it; for several threads."""
 
     def __init__(self, registry: ModelRegistry, make_encoder: Callable[[], TextEncoder] = Encoder) -> None:
         self._registry = registry
         self._make_encoder = make_encoder
         self._encoder: TextEncoder | None = None
+        self._lock = threading.Lock()
 
     def prepare(self) -> tuple[str, ...]:
         """Loads what some models need and others do not, so that the first of the former takes no longer than others.
@@ -237,9 +239,10 @@ class ModelLoader:
         return model
 
     def _needed_encoder(self) -> TextEncoder:
-        if self._encoder is None:
-            self._encoder = self._make_encoder()
-        return self._encoder
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._make_encoder()
+            return self._encoder
 
 
 def _warm_up(model: ServedModel) -> None:

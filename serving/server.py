@@ -39,7 +39,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with bounds on what it has none for.
 
     The head of a request has to come whole within a time and a size, what is left of a body that was refused within
-    the same time, and a caller has to read what it asked for. Else the connection is closed.
+    the same time, what comes between and behind the parts of a body within the same size, and a caller has to read what
+    it asked for. Else the connection is closed. Fields behind a body are no headers of its request (RFC 9110, section
+    6.5.1): they are passed over.
 
     Attributes:
         head_seconds: for how long the head of a request may come.
@@ -58,7 +60,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._head_timer, self._write_timer = _Timer(self.loop), _Timer(self.loop)
-        self._head_bytes, self._in_body = 0, False
+        # Since the head began, or in a body since its last part came.
+        self._unread_bytes, self._in_body = 0, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the time of the first head."""
@@ -75,16 +78,27 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Takes what came. The time starts with the first byte where no request is being answered."""
         if self.cycle is None or self.cycle.response_complete:
             self._head_timer.start(self.head_seconds, self.transport.close)
-        self._head_bytes += 0 if self._in_body else len(data)
+        self._unread_bytes += len(data)
         super().data_received(data)
-        if self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(_HEAD_TOO_LARGE)
+        if self._unread_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            if not self._in_body:
+                self.transport.write(_HEAD_TOO_LARGE)
             self.transport.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a field of the head."""
+        if not self._in_body:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Takes a part of the body, whose size the app limits."""
+        self._unread_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Ends the time of the head, which may have come at once, with a body behind it."""
         self._head_timer.stop()
-        self._head_bytes, self._in_body = 0, True
+        self._unread_bytes, self._in_body = 0, True
         app = self.app
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > _MAX_HEAD_BYTES:
             self.app = _refuse_head
@@ -95,7 +109,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """From here on another head comes."""
-        self._in_body = False
+        self._unread_bytes, self._in_body = 0, False
         super().on_message_complete()
 
     def pause_writing(self) -> None:

@@ -2,15 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-
-import anyio
 
 from serving.catalog import ACTIVITY, TABLE, Catalog, read_catalog, trend_day
 from serving.experiments import RunningExperiment, Shadow
 from serving.features import OnlineFeatures, OnlineStore, UnknownFeatureServiceError, store_signature
 from serving.known_titles import KnownTitles
+from serving.model_threads import ModelThreads
 from serving.observability import Metrics
 from serving.prediction_log import PredictionLog
 from serving.predictors import ModelLoader, ServedModel, TextEncoder
@@ -123,31 +122,36 @@ class ServingState:
             absent="the libraries of models are not loaded yet",
             metrics=metrics,
             clock=clock,
+            large=True,
         )
         metrics.loaded_models.told = self._loaded_models
         self.known = KnownTitles(metrics, clock=clock)
-        self.scores = TitleScores(metrics, anyio.CapacityLimiter(_MODELS_AT_A_TIME))
+        self.scores = TitleScores(metrics, ModelThreads(_MODELS_AT_A_TIME))
         self.shadow = Shadow(metrics, self.log, lambda: self.known, self.need_features)
 
     async def close(self) -> None:
-        """Lets go of the online store; nothing is predicted after."""
+        """Lets go of the online store and the threads; nothing is predicted after."""
+        self.scores.threads.close()
         await self._store.close()
 
     def refresh(self) -> None:
         """Loads what has changed."""
-        self.catalog.refresh()
-        self.refresh_models()
+        for refresh in self.refreshes:
+            refresh()
 
-    def refresh_models(self) -> None:
-        """Loads the online store, the champion and the experiment where they have changed, the former first.
+    @property
+    def refreshes(self) -> Sequence[Callable[[], None]]:
+        """What loads each part where it has changed; in threads of their own, none waits for another's troubles."""
+        return self.features.refresh, self.refresh_champion, self.experiment.refresh, self.catalog.refresh
 
-        A model is swapped in where its features are online. Before all others come the libraries, once: a server that
-        is ready takes no longer for the first model of a kind than for the next.
+    def refresh_champion(self) -> None:
+        """Loads the champion where it has changed.
+
+        Before the first come the libraries: a server that is ready takes no longer for the first model of a kind than
+        for the next.
         """
         self.libraries.refresh()
-        self.features.refresh()
         self.champion.refresh()
-        self.experiment.refresh()
 
     def _loaded_models(self) -> list[tuple[str, str, str]]:
         champion, running = self.champion.value, self.experiment.value
@@ -161,10 +165,18 @@ class ServingState:
         Raises:
             UnknownFeatureServiceError: they are not, and requests that are answered now would fail.
         """
-        features, service = self.features.value, model.manifest.feature_service
-        if self.champion.value is not None and features is not None and service not in features.services:
+        service = model.manifest.feature_service
+        if self.champion.value is None or self._is_online(service):
+            return model
+        # It may have been applied a moment ago, with the model after it.
+        self.features.refresh()
+        if not self._is_online(service):
             raise UnknownFeatureServiceError(f"{model} reads {service}, which is not in the feature store")
         return model
+
+    def _is_online(self, service: str) -> bool:
+        features = self.features.value
+        return features is None or service in features.services
 
     def need_catalog(self) -> Catalog:
         """The catalogue.
@@ -198,8 +210,7 @@ class ServingState:
 class Poller:
     """A thread that refreshes something again and again.
 
-    A thread of its own, since loading a model would hold up the event loop for seconds, and another one for what need
-    not wait for it.
+    A thread of its own, since loading a model would hold up the event loop for seconds.
     """
 
     def __init__(self, refresh: Callable[[], None], seconds: float) -> None:

@@ -8,10 +8,8 @@ others. Features are read anew for every request all the same.
 import weakref
 from collections import OrderedDict
 
-import anyio
-import anyio.to_thread
-
 from serving.features import OnlineTitle
+from serving.model_threads import ModelThreads
 from serving.observability import Metrics
 from serving.predictors import Outcome, ServedModel, score_title
 from trending_assets.storage.registry import ModelRef
@@ -23,15 +21,15 @@ class TitleScores:
     """Scores titles, each once; used by the event loop alone.
 
     Attributes:
-        threads: what limits the models that run at the same time.
+        threads: where models run.
     """
 
-    def __init__(self, metrics: Metrics, threads: anyio.CapacityLimiter, *, capacity: int = _CAPACITY) -> None:
+    def __init__(self, metrics: Metrics, threads: ModelThreads, *, capacity: int = _CAPACITY) -> None:
         """Nothing is remembered yet.
 
         Args:
             metrics: where scores are counted.
-            threads: limits how many models run at the same time.
+            threads: where models run.
             capacity: of how many titles scores are kept.
         """
         self.threads, self._capacity = threads, capacity
@@ -58,7 +56,7 @@ class TitleScores:
             self._remembered.inc()
             return kept[1]
         # In a thread: a model takes from half a millisecond to tens of them.
-        outcome = await anyio.to_thread.run_sync(score_title, model, features, limiter=self.threads)
+        outcome = await self.threads.run(score_title, model, features)
         self._computed.inc()
         self._kept[key] = weakref.ref(features), outcome
         self._kept.move_to_end(key)

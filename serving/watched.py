@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from serving.observability import Metrics, log
 
 _RETRY_SECONDS = 10.0
+_LOCK_SECONDS = 5.0
 
 Signature = TypeVar("Signature", bound=Hashable)
 Part = TypeVar("Part")
@@ -50,7 +51,7 @@ class Watched(Generic[Signature, Part]):
             metrics: where loads and refusals are counted.
             clock: seconds that only grow.
             keeps: whether the one in use stays where it is gone or the newest is bad; it is let go of otherwise.
-            large: whether it is made of very many objects.
+            large: whether it is made of very many objects, which the garbage collector is to pass over.
         """
         self.name = name
         self._keeps, self._large = keeps, large
@@ -80,21 +81,27 @@ class Watched(Generic[Signature, Part]):
 
         One that cannot be loaded is refused, counted and logged, and tried again after a while or when it changes; the
         one in use stays, unless it is not to be kept. So does one whose files are gone: what was loaded can still
-        answer.
+        answer. Where another thread has been at it for seconds, it is left to that one.
         """
-        with self._lock:
+        if self._lock.acquire(timeout=_LOCK_SECONDS):
             try:
-                signature = self._find()
-            except Exception as error:  # noqa: BLE001 - whatever a file holds, the part in use goes on serving
-                self._refuse(f"{type(error).__name__}: {error}", error)
-                return
-            if signature is None:
-                self._let_go()
-                self._trouble = self._absent if self._value is None else None
-            elif signature == self._loaded:
-                self._accept()
-            elif not self._waits(signature):
-                self._try(signature)
+                self._look()
+            finally:
+                self._lock.release()
+
+    def _look(self) -> None:
+        try:
+            signature = self._find()
+        except Exception as error:  # noqa: BLE001 - whatever a file holds, the part in use goes on serving
+            self._refuse(f"{type(error).__name__}: {error}", error)
+            return
+        if signature is None:
+            self._let_go()
+            self._trouble = self._absent if self._value is None else None
+        elif signature == self._loaded:
+            self._accept()
+        elif not self._waits(signature):
+            self._try(signature)
 
     def _try(self, signature: Signature) -> None:
         try:
@@ -102,11 +109,9 @@ class Watched(Generic[Signature, Part]):
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(signature, error)
             return
-        first = self._loaded is None
         self._value, self._loaded = value, signature
         self._accept()
-        # With the first of a part come the libraries that it needs; another one of a small part is no more than it was.
-        if first or self._large:
+        if self._large:
             _set_apart()
         self._metrics.loads.labels(self.name).inc()
         log.info("loaded", part=self.name, identity=str(value))

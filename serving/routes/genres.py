@@ -3,10 +3,8 @@
 import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Annotated
 
-import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
@@ -70,7 +68,7 @@ async def title_genres(title_id: str, request: Request, explain: Explain = False
     features = online_features(reading.features) if explain else None
     if features is None:
         return Response(answer.json(), media_type=_JSON)
-    told = await anyio.to_thread.run_sync(explained, answer, features, limiter=state.scores.threads)
+    told = await state.scores.threads.run(explained, answer, features)
     return Response(told.model_dump_json(), media_type=_JSON)
 
 
@@ -103,8 +101,11 @@ class TitleGenresRoute(Route):
         return match, {**found, "route": self}
 
 
-async def _of_title(state: ServingState, model: ServedModel, title_id: str, at: dt.datetime) -> tuple[Answer, Reading]:
-    reading = await state.known.read(state.need_features(), model.manifest.feature_service, title_id)
+async def _of_title(
+    state: ServingState, model: ServedModel, title_id: str, at: dt.datetime, *, hurries: bool = False
+) -> tuple[Answer, Reading]:
+    service = model.manifest.feature_service
+    reading = await state.known.read(state.need_features(), service, title_id, hurries=hurries)
     outcome = await state.scores.of(model, title_id, reading.features)
     return answer_title(model, title_id, reading, outcome, at), reading
 
@@ -115,12 +116,12 @@ async def _in_experiment(
     """The answer of whoever the title or the key was given; the champion's where the challenger fails."""
     model = running.model_for(champion, current_key_id(), title_id)
     if model is not champion:
+        # What the champion can be answered with is not to be waited for.
+        hurries = state.known.knows(champion.manifest.feature_service, title_id)
         try:
-            return await _of_title(state, model, title_id, at)
-        except ProblemError:
-            raise
-        except OnlineStoreError:
-            # No fault of the challenger's; the title may be known under the champion's features.
+            return await _of_title(state, model, title_id, at, hurries=hurries)
+        except (ProblemError, OnlineStoreError):
+            # No fault of the challenger's: its features are not there, and the champion's may be.
             pass
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the challenger, the caller gets an answer
             _tell_failure(state, model, error)
@@ -152,9 +153,8 @@ async def predict_genres(
     running = state.experiment.value
     model = champion if running is None else running.model_for(champion, current_key_id(), None)
     # In a thread, and few at a time: a batch takes a model up to a second.
-    content, made = await anyio.to_thread.run_sync(
-        partial(_predict, state, (champion, model), body.instances, time.perf_counter(), explain=explain),
-        limiter=state.scores.threads,
+    content, made = await state.scores.threads.run(
+        _predict, state, (champion, model), body.instances, time.perf_counter(), explain=explain
     )
     if running is not None:
         for answer, features in made:

@@ -152,7 +152,7 @@ def sql_registry_rows(urls: FeastUrls) -> tuple[list[bytes], list[bytes]]:
 
 
 def _sql_registry_table(urls: FeastUrls, of_view: str, of_service: str) -> tuple[tuple[Any, ...], ...]:
-    from psycopg.errors import UndefinedTable
+    from psycopg.errors import QueryCanceled, UndefinedTable
 
     query = (
         f"SELECT 'view', feature_view_name, {of_view} FROM feature_views WHERE project_id = %(project)s UNION ALL "  # noqa: S608 - columns
@@ -161,9 +161,14 @@ def _sql_registry_table(urls: FeastUrls, of_view: str, of_service: str) -> tuple
     )
     with connected(urls) as connection:
         try:
+            # Whoever holds a table for longer is as good as a database that does not answer.
+            connection.execute(f"SET statement_timeout = '{_SECONDS}s'")
             return tuple(connection.execute(query, {"project": PROJECT}).fetchall())
         except UndefinedTable:
             return ()
+        except QueryCanceled:
+            reason = f"no answer within {_SECONDS} s"
+            raise FeastRegistryUnavailableError(f"the database of Feast's registry does not answer: {reason}") from None
 
 
 @contextmanager

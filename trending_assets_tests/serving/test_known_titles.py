@@ -1,6 +1,7 @@
 """A store that is down, slow or full of nonsense: who is answered, from what, and how soon."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -95,6 +96,51 @@ def fail(store: FakeFeatures, failure: str) -> None:
         "slow": None,
         "foreign": ForeignFeatureError("title_text:text: no value of Feast's"),
     }[failure]
+
+
+def read_at_once(known: KnownTitles, store: OnlineFeatures, title_ids: Sequence[str]) -> list[Reading]:
+    async def at_once() -> list[Reading]:
+        return list(await asyncio.gather(*(known.read(store, TEXT_SERVICE, title_id) for title_id in title_ids)))
+
+    return asyncio.run(at_once())
+
+
+def test_a_title_that_many_ask_for_at_once_takes_the_room_of_one(metrics: Metrics, store: FakeFeatures) -> None:
+    read(single := KnownTitles(metrics), store, MATRIX)
+    known = KnownTitles(metrics, capacity_bytes=single.bytes * 3)
+    store.seconds = 0.001
+    for title_id in [MATRIX, FUTURE] * 10:
+        read_at_once(known, store, [title_id] * 50)
+    assert known.bytes == single.bytes + sum_of(metrics, store, FUTURE)
+    store.error = OnlineStoreError("no connection")
+    assert all(reading.last_known for reading in read(known, store, MATRIX, FUTURE))
+
+
+def sum_of(metrics: Metrics, store: FakeFeatures, title_id: str) -> int:
+    read(alone := KnownTitles(metrics), store, title_id)
+    return alone.bytes
+
+
+@pytest.mark.parametrize("failure", ["down", None])
+def test_a_title_that_is_forgotten_while_it_is_read_is_answered(
+    metrics: Metrics, store: FakeFeatures, failure: str | None
+) -> None:
+    read(single := KnownTitles(metrics), store, MATRIX)
+    known = KnownTitles(metrics, capacity_bytes=single.bytes + 1)
+
+    async def both() -> Reading:
+        await known.read(store, TEXT_SERVICE, MATRIX)
+        store.seconds = 0.02
+        first = asyncio.ensure_future(known.read(store, TEXT_SERVICE, MATRIX))
+        await asyncio.sleep(0.01)
+        store.seconds = 0.0
+        # There is room for one.
+        await known.read(store, TEXT_SERVICE, FUTURE)
+        if failure:
+            fail(store, failure)
+        return await first
+
+    assert asyncio.run(both()).last_known == bool(failure)
 
 
 def test_who_has_nothing_to_be_answered_with_waits_longer(known: KnownTitles, store: FakeFeatures) -> None:

@@ -174,6 +174,40 @@ def test_a_head_that_grows_and_grows_is_refused(running: Running) -> None:
 
 
 @pytest.mark.parametrize("protocol", [HastyProtocol])
+@pytest.mark.parametrize("piece", [b"a: b\r\n" * 1000, b"a" * 6000], ids=["many fields", "one field without end"])
+@pytest.mark.parametrize("path", [b"/v1/genres/predict", b"/nowhere"], ids=["before the answer", "after the answer"])
+def test_fields_behind_a_body_are_not_gathered(running: Running, path: bytes, piece: bytes) -> None:
+    with running.connect() as caller:
+        head = POST.replace(b"/v1/genres/predict", path) + b"Transfer-Encoding: chunked\r\n\r\n"
+        caller.sendall(head + b"%x\r\n%s\r\n0\r\nx: " % (len(BODY), BODY))
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 4 * 1024 * 1024:
+                caller.sendall(piece)
+                sent += len(piece)
+        # What the buffers of both sockets took is on its way.
+        assert sent < 4 * 1024 * 1024
+    running.until(running.is_quiet)
+
+
+def test_fields_behind_a_body_are_no_headers_of_its_request(running: Running) -> None:
+    with running.connect() as caller:
+        head = POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        body = b"%x\r\n%s\r\n0\r\nX-Request-ID: behind-the-body\r\n\r\n" % (len(BODY), BODY)
+        caller.sendall(head + body)
+        answer = all_of(caller)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"behind-the-body" not in answer
+
+
+def test_a_body_in_the_smallest_chunks_is_read(running: Running) -> None:
+    body = BODY.replace(b'"x"', b'"' + b"x" * 500 + b'"')
+    with running.connect() as caller:
+        caller.sendall(POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        caller.sendall(b"".join(b"000001\r\n%c\r\n" % each for each in body + b" " * 60_000) + b"0\r\n\r\n")
+        assert all_of(caller).startswith(b"HTTP/1.1 200")
+
+
 def test_who_reads_nothing_is_hung_up_on(running: Running, app: FastAPI) -> None:
     @app.get("/long")
     async def long() -> str:

@@ -3,9 +3,9 @@
 import asyncio
 from typing import cast
 
-import anyio
 import pytest
 
+from serving.model_threads import ModelThreads
 from serving.observability import Metrics
 from serving.predictors import ServedModel
 from serving.problems import ProblemError
@@ -36,7 +36,7 @@ def of(scores: TitleScores, model: ServedModel, *rows) -> list[bytes]:
 
 def test_an_encoder_runs_once_a_text_and_version(world: World, metrics: Metrics) -> None:
     first, second = champion(world, "20250626-aaaaaaaa"), champion(world, "20250627-bbbbbbbb")
-    scores = TitleScores(metrics, anyio.CapacityLimiter(2))
+    scores = TitleScores(metrics, ModelThreads(2))
     row, same = FakeFeatures.row(TEXT), FakeFeatures.row(TEXT)
     assert len(set(of(scores, first, ("tt1", row), ("tt1", row), ("tt1", row)))) == 1
     assert first.encoder.texts == [TEXT["text"]]
@@ -50,20 +50,20 @@ def test_an_encoder_runs_once_a_text_and_version(world: World, metrics: Metrics)
 
 
 def test_a_text_that_changed_is_scored_anew(world: World, metrics: Metrics) -> None:
-    scores, model = TitleScores(metrics, anyio.CapacityLimiter(2)), champion(world, "20250626-aaaaaaaa")
+    scores, model = TitleScores(metrics, ModelThreads(2)), champion(world, "20250626-aaaaaaaa")
     changed = FakeFeatures.row({**TEXT, "text": "Another"})
     assert len(set(of(scores, model, ("tt1", FakeFeatures.row(TEXT)), ("tt1", changed)))) == 2
 
 
 def test_only_so_many_titles_are_remembered(world: World, metrics: Metrics) -> None:
-    scores, model = TitleScores(metrics, anyio.CapacityLimiter(2), capacity=2), champion(world, "20250626-aaaaaaaa")
+    scores, model = TitleScores(metrics, ModelThreads(2), capacity=2), champion(world, "20250626-aaaaaaaa")
     rows = [(f"tt{number}", FakeFeatures.row(TEXT)) for number in range(3)]
     of(scores, model, *rows, rows[2], rows[1], rows[0])
     assert metrics.registry.get_sample_value("trending_title_scores_total", {"how": "remembered"}) == 2
 
 
 def test_a_title_without_a_text_is_refused_each_time(world: World, metrics: Metrics) -> None:
-    scores, model = TitleScores(metrics, anyio.CapacityLimiter(2)), champion(world, "20250626-aaaaaaaa")
+    scores, model = TitleScores(metrics, ModelThreads(2)), champion(world, "20250626-aaaaaaaa")
     for _ in range(2):
         with pytest.raises(ProblemError):
             of(scores, model, ("tt1", FakeFeatures.row({})))

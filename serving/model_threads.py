@@ -1,0 +1,36 @@
+"""The threads in which models run."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class ModelThreads:
+    """So many threads, whether somebody still waits for what they do or not.
+
+    A model that runs cannot be stopped. One whose request has timed out keeps its thread until it is done, so that
+    never more of them run than there are threads; one that has not begun by then never does.
+    """
+
+    def __init__(self, number: int) -> None:
+        """Threads are started as they are needed.
+
+        Args:
+            number: how many models run at a time.
+        """
+        self._pool = ThreadPoolExecutor(number, thread_name_prefix="model")
+
+    async def run(self, act: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """What a function returns in one of the threads, with the context of the caller."""
+        called = partial(copy_context().run, act, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, called)
+
+    def close(self) -> None:
+        """Lets go of the threads; what has begun ends by itself."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
