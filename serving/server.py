@@ -1,7 +1,7 @@
 """How the API is run by uvicorn: what a connection may cost, beside what the app itself limits."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -12,7 +12,6 @@ from uvicorn.server import ServerState
 from serving.settings import ServingSettings
 
 _MAX_HEAD_BYTES = 32 * 1024
-_MAX_CONNECTIONS = 1000
 _KEEP_ALIVE_SECONDS = 5
 _STOP_SECONDS = 10
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -41,15 +40,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     The head of a request has to come whole within a time and a size, what is left of a body that was refused within
     the same time, what comes between and behind the parts of a body within the same size, and a caller has to read what
     it asked for. Else the connection is closed. Fields behind a body are no headers of its request (RFC 9110, section
-    6.5.1): they are passed over.
+    6.5.1): they are passed over. Where there are as many connections as there may be, a new one takes the place of the
+    one that has waited longest for the rest of a request: who opens them and sends nothing keeps nobody out.
 
     Attributes:
         head_seconds: for how long the head of a request may come.
         write_seconds: for how long a caller may read nothing of an answer.
+        max_connections: how many there may be at a time.
     """
 
     head_seconds = 10.0
     write_seconds = 20.0
+    max_connections = 1000
 
     def __init__(
         self,
@@ -62,11 +64,26 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_timer, self._write_timer = _Timer(self.loop), _Timer(self.loop)
         # Since the head began, or in a body since its last part came.
         self._unread_bytes, self._in_body = 0, False
+        self._waiting_since = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the time of the first head."""
         super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            _hang_up_on_who_waits(self.connections)
         self._head_timer.start(self.head_seconds, transport.close)
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when nothing but the caller is waited for, by the loop's clock; None while it is answered."""
+        cycle = self.cycle
+        idle = cycle is None or cycle.response_complete or cycle.more_body
+        return self._waiting_since if idle and not self.transport.is_closing() else None
+
+    def on_response_complete(self) -> None:
+        """From here on another request is waited for."""
+        self._waiting_since = self.loop.time()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops all times."""
@@ -123,6 +140,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
 
+def _hang_up_on_who_waits(connections: Iterable[object]) -> None:
+    """Closes the connection that has waited longest; the newest is among them, so there is one."""
+    mine = [each for each in connections if isinstance(each, BoundedHttpProtocol)]
+    waiting = [(each.waiting_since, index) for index, each in enumerate(mine) if each.waiting_since is not None]
+    if waiting:
+        mine[min(waiting)[1]].transport.close()
+
+
 async def _refuse_head(_: Scope, __: Receive, send: Send) -> None:
     headers = [(b"content-length", b"0"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 431, "headers": headers})
@@ -140,5 +165,4 @@ def uvicorn_options(settings: ServingSettings) -> dict[str, Any]:
         "server_header": False,
         "timeout_keep_alive": _KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": _STOP_SECONDS,
-        "limit_concurrency": _MAX_CONNECTIONS,
     }

@@ -28,6 +28,12 @@ class HastyProtocol(BoundedHttpProtocol):
     write_seconds = 0.2
 
 
+class CrampedProtocol(BoundedHttpProtocol):
+    """The server's protocol for tests of what happens when it is full."""
+
+    max_connections = 5
+
+
 class Running:
     """The app under uvicorn, in a thread of this process, so that its connections and tasks can be looked at."""
 
@@ -206,6 +212,24 @@ def test_a_body_in_the_smallest_chunks_is_read(running: Running) -> None:
         caller.sendall(POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
         caller.sendall(b"".join(b"000001\r\n%c\r\n" % each for each in body + b" " * 60_000) + b"0\r\n\r\n")
         assert all_of(caller).startswith(b"HTTP/1.1 200")
+
+
+def test_who_opens_connections_and_sends_nothing_keeps_nobody_out(
+    app: FastAPI, world: World, client: TestClient
+) -> None:
+    server = Running(app, ServingSettings(home=world.folder), CrampedProtocol)
+    with server.running(), contextlib.ExitStack() as stack:
+        kept = stack.enter_context(server.connect())
+        kept.sendall(GET)
+        assert b"alive" in kept.recv(65536)
+        silent = [stack.enter_context(server.connect()) for _ in range(20)]
+        for caller in silent[:2]:
+            caller.sendall(POST + b"Content-Length: 9000\r\n\r\n{")
+        for _ in range(10):
+            with server.connect() as caller:
+                caller.sendall(GET)
+                assert caller.recv(65536).startswith(b"HTTP/1.1 200")
+        assert len(server.server.server_state.connections) <= CrampedProtocol.max_connections
 
 
 def test_who_reads_nothing_is_hung_up_on(running: Running, app: FastAPI) -> None:
