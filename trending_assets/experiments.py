@@ -85,6 +85,8 @@ def show_comparison(console: Console, experiment: Experiment, found: Comparison)
     )
     for each in found.differences:
         ends = f"{each.low:+.4f} to {each.high:+.4f}" if each.spread_known else f"{_UNKNOWN} of {each.units} units"
+        if experiment.stopped_at is None:
+            ends = "told when it was stopped"
         measured = f"{each.method}, {each.outcomes} outcomes"
         console.print(f"challenger minus champion: {each.value:+.4f} macro-F1, 95 % interval {ends}, {measured}")
     if not found.differences:

@@ -18,7 +18,7 @@ from trending_assets.domain.genres.explanations import Explanation, Term
 from trending_assets.domain.genres.models import TEXT_SERVICE, ModelFileError
 from trending_assets.domain.genres.parameters import DEFAULTS, Parameter, with_defaults
 from trending_assets.domain.genres.tfidf import words_of
-from trending_assets.domain.text.bert import MAX_TOKENS, TextNetwork, unit_vectors
+from trending_assets.domain.text.bert import TextNetwork, unit_vectors
 from trending_assets.domain.text.features import TitleFeatures
 
 # The cheaper comes first, and is what predicts where a model has both.
@@ -171,8 +171,10 @@ class BertModel:
 
         Words that say the same cover for one another, so that the parts do not add up.
         """
-        # A word is a token at least, and no more tokens are read.
-        words = list(dict.fromkeys(words_of(title.text)[:MAX_TOKENS]))
+        # What no token stands for says nothing. The facts stand before the text.
+        whole = self._text(title)
+        read = self._network.read_of(whole)[len(whole) - len(title.text) :]
+        words = list(dict.fromkeys(words_of(read)))
         without = {Term("word", word): replace(title, text=_without(word, title.text)) for word in words}
         if self.reads_facts:
             without |= _without_facts(title)

@@ -340,13 +340,13 @@ def _verdict(differences: Sequence[Difference], *, running: bool) -> tuple[str |
             f"unknown: there are {have}, and {NEEDED_OUTCOMES} of {NEEDED_UNITS} units are needed, of inputs that both "
             "models answered or of each model"
         )
+    if running:
+        return None, (
+            "none yet: it runs, and whoever looks at an interval often enough sees it leave 0 by chance; it is told when "
+            "the experiment was stopped, and when that is should not depend on what it has shown so far"
+        )
     judged = next(each for each in differences if each.enough)
     told = f"{judged.value:+.4f} macro-F1, 95 % interval {judged.low:+.4f} to {judged.high:+.4f}, {judged.method}"
     if judged.low <= 0 <= judged.high:
         return None, f"none: the interval of the challenger's difference holds 0 ({told})"
-    if running:
-        return None, (
-            f"none yet: it runs, and whoever looks at an interval often enough sees it leave 0 by chance; stop it to "
-            f"have a winner named ({told})"
-        )
     return (CHALLENGER if judged.low > 0 else CHAMPION), f"the interval of the difference leaves 0 ({told})"

@@ -244,6 +244,13 @@ class TextNetwork:
         with ThreadPoolExecutor(self._workers) as pool:
             return np.stack(list(pool.map(self._pooled, texts)))
 
+    def read_of(self, text: str) -> str:
+        """The part of a text that is read: its first tokens, the last word whole."""
+        end = max(end for _, end in self._tokenizer.encode(text).offsets)
+        while end < len(text) and text[end].isalnum():
+            end += 1
+        return text[:end]
+
     def _pooled(self, text: str) -> npt.NDArray[np.float32]:
         ids = np.array(self._tokenizer.encode(text).ids, dtype=np.int64)
         pooled: npt.NDArray[np.float32] = self._session.run(None, {"input_ids": ids})[0]

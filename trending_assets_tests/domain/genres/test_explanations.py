@@ -144,7 +144,14 @@ def _before_calibration(model: GenreModel, title: TitleFeatures) -> object:
 
 def test_bert_looks_at_no_more_words_than_it_reads(models: dict[str, GenreModel]) -> None:
     title = title_features("", " ".join(f"word{number}" for number in range(300)), "movie", None)
-    assert len(models["genre_bert"].explain(title).terms) == 128
+    words = [term.name for term in models["genre_bert"].explain(title).terms]
+    assert words == [f"word{number}" for number in range(len(words))]
+    assert 30 < len(words) < 128
+    end = title.text.index(f"word{len(words)}")
+    short, shorter = (replace(title, text=title.text[: end - cut]) for cut in (0, 8))
+    bert = models["genre_bert"]
+    assert bert.predict_proba([short]) == pytest.approx(bert.predict_proba([title]))
+    assert bert.predict_proba([shorter]) != pytest.approx(bert.predict_proba([title]))
 
 
 def test_a_blend_weighs_its_members_parts_by_share_and_slope(models: dict[str, GenreModel]) -> None:

@@ -92,6 +92,8 @@ def test_nobody_wins_while_it_runs() -> None:
     found = compared(pairs(NEEDED_OUTCOMES, "challenger"), experiment())
     assert found.winner is None
     assert found.reason.startswith("none yet")
+    # Not even what would have decided.
+    assert "interval +" not in found.reason
 
 
 def test_models_that_are_alike_have_no_winner() -> None:
