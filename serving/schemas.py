@@ -399,7 +399,9 @@ class ModelPage(BaseModel):
     next_cursor: str | None
     serving: ModelName | None = Field(description="Loaded in the process that answers; null before there is one.")
     aliases: dict[str, ModelName]
-    unreadable: list[str] = Field(description="Models whose manifests cannot be read; their versions are not listed.")
+    unreadable: list[str] = Field(
+        description="Models whose manifests cannot be read, whose versions are not listed; `aliases` if those cannot."
+    )
 
 
 class Health(BaseModel):

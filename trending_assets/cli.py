@@ -601,10 +601,14 @@ def models_show(ref: Annotated[str, typer.Argument(help="model/version, or an al
 
 @models_app.command("promote")
 def models_promote(ref: Annotated[str, typer.Argument(help="model/version, or challenger.")]) -> None:
-    """Makes a version the champion; the API follows within a second."""
+    """Makes a version the champion, where it passes its self-test; the API follows within a second."""
+    from serving.predictors import ModelLoader
+
     settings = _settings()
     registry = _registry(settings)
     found = registry.aliases().get(ref) or _ref(ref)
+    # As the API does before it swaps it in: what that would refuse is not promoted.
+    ModelLoader(registry).load(found)
     registry.promote_by_hand(found)
     _write_card(settings, registry)
     console.print(f"champion: {found}")

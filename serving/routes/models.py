@@ -10,6 +10,7 @@ from serving.deps import State
 from serving.observability import log
 from serving.problems import problem_responses
 from serving.schemas import ModelName, ModelPage, ModelsQuery, ModelVersion
+from trending_assets.storage.model_aliases import UnreadableAliasesError
 from trending_assets.storage.model_files import TamperedModelError
 from trending_assets.storage.registry import Manifest, ModelRef, ModelRegistry
 
@@ -25,7 +26,7 @@ def list_models(query: Annotated[ModelsQuery, Query()], state: State) -> ModelPa
     keyed = sorted(((_key(manifest), manifest) for manifest in manifests), key=lambda pair: pair[0], reverse=True)
     rest = [pair for pair in keyed if after is None or pair[0] < after]
     page = rest[: query.limit]
-    aliases = state.registry.aliases()
+    aliases = _aliases(state.registry, unreadable)
     champion = state.champion.value
     return ModelPage(
         items=[_version(manifest, aliases, champion.ref if champion else None) for _, manifest in page],
@@ -42,10 +43,19 @@ def _manifests(registry: ModelRegistry) -> tuple[list[Manifest], list[str]]:
     for model in registry.models():
         try:
             manifests += registry.manifests(model)
-        except TamperedModelError as error:
+        except (TamperedModelError, UnreadableAliasesError) as error:
             log.error("unreadable_manifest", model=model, message=str(error))
             unreadable.append(model)
     return manifests, unreadable
+
+
+def _aliases(registry: ModelRegistry, unreadable: list[str]) -> dict[str, ModelRef]:
+    try:
+        return registry.aliases()
+    except UnreadableAliasesError as error:
+        log.error("unreadable_aliases", message=str(error))
+        unreadable.append("aliases")
+        return {}
 
 
 def _key(manifest: Manifest) -> tuple[str, str, str]:

@@ -54,6 +54,8 @@ class TrendingClient:
         ProblemError: the API answered with an error.
         UnreachableError: it did not answer.
         UnexpectedAnswerError: the answer is none of the API's.
+
+    One that takes an id raises ValueError where that is empty, ``.`` or ``..``.
     """
 
     def __init__(
@@ -261,6 +263,8 @@ class TrendingClient:
             attempt += 1
             try:
                 answer = self._http.request(method, path, params=asked, json=body)
+            except httpx.DecodingError as error:
+                raise UnexpectedAnswerError(f"{path}: {error}") from error
             except httpx.TransportError as error:
                 if not (again and method == "GET" and self._retries.wait(attempt, None)):
                     raise UnreachableError(f"{self._http.base_url}: {type(error).__name__}: {error}") from error
@@ -295,7 +299,13 @@ def _explain(explain: bool) -> dict[str, str]:
 
 
 def _part(identifier: str) -> str:
-    """An id as one part of a path."""
+    """An id as one part of a path.
+
+    Raises:
+        ValueError: it is empty, ``.`` or ``..``, which no path holds as a part.
+    """
+    if identifier in {"", ".", ".."}:
+        raise ValueError(f"{identifier!r} is no id")
     return quote(identifier, safe="")
 
 

@@ -9,6 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
+class UnreadableAliasesError(ValueError):
+    """What is stored are no aliases of model versions."""
+
+
 @dataclass(frozen=True)
 class Alias:
     """What an alias names.
@@ -23,12 +27,19 @@ class Alias:
 
 
 def parsed(content: bytes) -> dict[str, Alias]:
-    """Alias → what it names."""
-    stored: dict[str, str | dict[str, str]] = json.loads(content)
-    return {
-        name: Alias(told, None) if isinstance(told, str) else Alias(told["version"], told["manifest_sha256"])
-        for name, told in stored.items()
-    }
+    """Alias → what it names.
+
+    Raises:
+        UnreadableAliasesError: the content is something else.
+    """
+    try:
+        stored: dict[str, str | dict[str, str]] = json.loads(content)
+        return {
+            name: Alias(told, None) if isinstance(told, str) else Alias(told["version"], told["manifest_sha256"])
+            for name, told in stored.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnreadableAliasesError(f"the registry's aliases cannot be read: {error}") from None
 
 
 def named(

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trending_assets.domain.ids import moment_of
 from trending_assets.domain.predictions.merging import LoggedDay, logged_day, prediction_table
 from trending_assets.domain.predictions.records import (
     PREDICTION,
@@ -30,6 +31,7 @@ from trending_assets.storage.lake import Lake, Write
 from trending_assets.storage.prediction_segments import (
     Segment,
     SegmentContent,
+    nearest,
     read_segments,
     records_with,
     remove_segment,
@@ -111,13 +113,13 @@ def find_prediction(lake: Lake, folder: Path, prediction_id: str) -> dict[str, A
     except ValueError:
         return None
     # Segments first: what compaction removes of them meanwhile is in the table by then.
-    for segment in segments(folder):
-        if segment.day == day:
-            for record in records_with(segment, prediction_id):
-                with contextlib.suppress(UnreadableRecordError):
-                    row = prediction_row(record)
-                    if row["prediction_id"] == prediction_id:
-                        return row
+    of_day = (segment for segment in segments(folder) if segment.day == day)
+    for segment in nearest(of_day, moment_of(prediction_id)):
+        for record in records_with(segment, prediction_id):
+            with contextlib.suppress(UnreadableRecordError):
+                row = prediction_row(record)
+                if row["prediction_id"] == prediction_id:
+                    return row
     return _row_of(lake, day, prediction_id) if lake.exists(TABLE, day) else None
 
 

@@ -16,18 +16,21 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import orjson
 
-from trending_assets.domain.ids import uuid7
+from trending_assets.domain.ids import moment_of, uuid7
 from trending_assets.storage.atomic import swap_in
 
 FEEDBACK = "feedback"
 _PREDICTIONS = "predictions-"
 _SUFFIX, _OPEN = ".jsonl", ".open"
-_NAME = re.compile(r"(?:feedback|predictions-(?P<day>\d{4}-\d{2}-\d{2}))-[0-9a-f-]{36}\.jsonl(?P<open>\.open)?")
+_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_NAME = re.compile(rf"(?:feedback|predictions-(?P<day>\d{{4}}-\d{{2}}-\d{{2}}))-{_ID}\.jsonl(?P<open>\.open)?")
+_ID_LENGTH = 36
 _CHECKSUM_DIGITS = 8
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_SECONDS = 3600.0
@@ -69,6 +72,11 @@ class Segment:
     path: Path
     day: str | None
 
+    @property
+    def begun_at(self) -> datetime:
+        """When it was made."""
+        return moment_of(self.path.name.partition(_SUFFIX)[0][-_ID_LENGTH:])
+
 
 @dataclass(frozen=True)
 class SegmentContent:
@@ -96,6 +104,14 @@ def segments(folder: Path) -> list[Segment]:
     return [Segment(path, match["day"]) for path, match in matches if match]
 
 
+def nearest(found: Iterable[Segment], moment: datetime) -> list[Segment]:
+    """Segments in the order in which they are likely to hold what was made at a moment.
+
+    That is in the last one that a process had begun before; later ones have it only where a disk was full meanwhile.
+    """
+    return sorted(found, key=lambda each: (each.begun_at > moment, abs(each.begun_at - moment)))
+
+
 def _opened(segment: Segment) -> BinaryIO | None:
     """The file of a segment, which may have been closed since it was found; None where it was removed."""
     for path in (segment.path, segment.path.with_name(segment.path.name.removesuffix(_OPEN))):
@@ -107,14 +123,20 @@ def _opened(segment: Segment) -> BinaryIO | None:
 def records_with(segment: Segment, text: str) -> Iterator[dict[str, Any]]:
     """The records of a segment whose line holds a text, in order, a segment that is being written included.
 
-    Only these lines are decoded.
+    Only these lines are looked at: a segment takes milliseconds.
     """
     file, wanted = _opened(segment), text.encode()
     if file is None:
         return
     with file:
-        found = (decode_line(line) for line in file if wanted in line)
-        yield from (record for record in found if record is not None)
+        content = file.read()
+    at = content.find(wanted)
+    while at >= 0:
+        end = content.find(b"\n", at) + 1 or len(content)
+        record = decode_line(content[content.rfind(b"\n", 0, at) + 1 : end])
+        if record is not None:
+            yield record
+        at = content.find(wanted, end)
 
 
 def read_segment(segment: Segment) -> SegmentContent | None:

@@ -53,7 +53,7 @@ class ModelRef:
 
     def __post_init__(self) -> None:
         for part in (self.model, self.version):
-            if not _NAME.fullmatch(part) or part == _DECISIONS:
+            if not _is_name(part):
                 raise ValueError(f"{part!r} names no model version: letters, digits, '.', '_' and '-' only")
 
     def __str__(self) -> str:
@@ -68,6 +68,10 @@ class ModelRef:
         """
         model, _, version = text.partition("/")
         return cls(model, version)
+
+
+def _is_name(part: str) -> bool:
+    return _NAME.fullmatch(part) is not None and part != _DECISIONS
 
 
 class Manifest(BaseModel):
@@ -135,7 +139,10 @@ def _with_champion(aliases: Mapping[str, ModelRef], ref: ModelRef) -> dict[str, 
 
 
 def _refs_of(aliases: Mapping[str, model_aliases.Alias]) -> dict[str, ModelRef]:
-    return {name: ModelRef.parse(alias.version) for name, alias in aliases.items()}
+    try:
+        return {name: ModelRef.parse(alias.version) for name, alias in aliases.items()}
+    except (ValueError, AttributeError) as error:
+        raise model_aliases.UnreadableAliasesError(f"the registry's aliases cannot be read: {error}") from None
 
 
 class ModelRegistry:
@@ -267,11 +274,16 @@ class ModelRegistry:
         return sorted(map(self.manifest, self._refs(model)), key=lambda m: (m.trained_at, m.version))
 
     def _refs(self, model: str) -> list[ModelRef]:
-        found = self._objects.matching(f"{model}/*/{MANIFEST}")
-        return [ModelRef.parse(key.removesuffix(f"/{MANIFEST}")) for key in found if not key.startswith(".")]
+        found = [key.removesuffix(f"/{MANIFEST}") for key in self._objects.matching(f"{model}/*/{MANIFEST}")]
+        # What has not the name of a version was not put there by a registration.
+        return [ModelRef.parse(key) for key in found if not key.startswith(".") and all(map(_is_name, key.split("/")))]
 
     def aliases(self) -> dict[str, ModelRef]:
-        """Alias → version, for whichever of champion, challenger and previous are set."""
+        """Alias → version, for whichever of champion, challenger and previous are set.
+
+        Raises:
+            UnreadableAliasesError: what is stored are no aliases.
+        """
         return _refs_of(self._stored_aliases())
 
     def _stored_aliases(self) -> dict[str, model_aliases.Alias]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from trending_assets.client import Instance, ProblemError, TrendingClient
+from trending_assets.client import Instance, ProblemError, TrendingClient, UnexpectedAnswerError
 from trending_assets.client import answers as client_answers
 from trending_assets_tests.serving.world import TITLES
 
@@ -115,6 +116,19 @@ def test_an_id_is_one_part_of_the_path(client: TrendingClient) -> None:
         with pytest.raises(ProblemError) as caught:
             client.title(title_id)
         assert caught.value.status == 404
+
+
+@pytest.mark.parametrize("title_id", ["", ".", ".."])
+def test_what_no_path_holds_as_a_part_is_no_id(client: TrendingClient, title_id: str) -> None:
+    for call in (client.title, client.title_genres, client.lineage):
+        with pytest.raises(ValueError, match="is no id"):
+            call(title_id)
+
+
+def test_an_answer_that_is_packed_wrongly_is_none_of_the_apis() -> None:
+    broken = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=b"{}"))
+    with TrendingClient("http://api", transport=broken) as client, pytest.raises(UnexpectedAnswerError):
+        client.health()
 
 
 def test_a_problem_says_what_is_wrong(client: TrendingClient) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_models_are_listed_shown_promoted_and_rolled_back(home: SmallHome) -> No
     assert home.registry.aliases()["champion"] == champion
     assert "rolled back by a person" in (cards / champion.model / f"{champion.version}.md").read_text()
     assert "not registered" in failed(trending(home.folder, "models", "promote", "genre_logreg/nothing"))
+
+
+def test_a_version_that_fails_its_self_test_is_not_promoted(home: SmallHome) -> None:
+    before, good = home.registry.aliases(), ModelRef("genre_logreg", home.registry.versions("genre_logreg")[-1])
+    folder, bad = home.registry.verified(good), ModelRef("genre_logreg", "20250627-bad")
+
+    def save(target: Path) -> None:
+        shutil.copytree(folder, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.*"))
+        said = json.loads((target / "self_test.json").read_text())
+        said["probabilities"][0][0] = 1.0 - round(said["probabilities"][0][0])
+        (target / "self_test.json").write_text(json.dumps(said))
+
+    home.registry.register(bad, home.registry.manifest(good).model_dump(exclude={"model", "version", "files"}), save)
+    assert "self-test" in failed(trending(home.folder, "models", "promote", str(bad)))
+    assert home.registry.aliases() == before
 
 
 def test_one_model_is_trained_by_name_and_the_gate_decides(home: SmallHome) -> None:

@@ -60,3 +60,19 @@ def test_a_model_whose_manifest_cannot_be_read_is_named(three: World, client: Te
     (Home(three.folder).registry / "genre_majority" / "20250624-c" / "manifest.json").write_text("{}")
     page = client.get("/v1/models").json()
     assert page["unreadable"] == ["genre_majority"]
+
+
+@pytest.mark.parametrize(
+    "told", ["[]", "5", '"../../etc/passwd"', "{}", "null", '{"version": 5, "manifest_sha256": null}', ""]
+)
+def test_aliases_that_cannot_be_read_are_named(three: World, client: TestClient, told: str) -> None:
+    (Home(three.folder).registry / "aliases.json").write_text(f'{{"champion": {told}}}')
+    page = client.get("/v1/models").json()
+    assert (page["unreadable"][-1], page["aliases"]) == ("aliases", {})
+
+
+def test_a_stray_folder_is_no_version(three: World, client: TestClient) -> None:
+    stray = Home(three.folder).registry / "genre_majority" / "x y"
+    stray.mkdir()
+    (stray / "manifest.json").write_text("{}")
+    assert len(client.get("/v1/models").json()["items"]) == 3

@@ -1,12 +1,14 @@
 import errno
 import fcntl
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trending_assets.domain.ids import uuid7
 from trending_assets.storage.prediction_segments import (
     FEEDBACK,
     Segment,
@@ -14,14 +16,17 @@ from trending_assets.storage.prediction_segments import (
     SegmentFile,
     decode_line,
     encode_record,
+    nearest,
     predictions_of,
     read_segment,
     read_segments,
+    records_with,
     remove_segment,
     segments,
 )
 
 STREAM = predictions_of("2026-01-31")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3),
@@ -124,8 +129,32 @@ def test_segments_rotate_by_size_and_by_age(tmp_path: Path) -> None:
     log.close()
 
 
+@settings(deadline=None)
+@given(RECORDS, st.data())
+def test_the_records_that_hold_a_text_are_found_by_it(file: Path, records: list, data: st.DataObject) -> None:
+    known = [{**record, "id": f"id-{number % 3}"} for number, record in enumerate(records)]
+    whole = b"".join(map(encode_record, known))
+    file.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    for wanted in ("id-0", "id-2", "id-7"):
+        expected = [record for record in content_of(file).records if record["id"] == wanted]
+        assert list(records_with(Segment(file, None), f'"id":"{wanted}"')) == expected
+
+
+def test_what_was_made_at_a_moment_is_looked_for_where_it_most_likely_is(tmp_path: Path) -> None:
+    for seconds in (10, 20, 30, 40):
+        (tmp_path / f"{STREAM}-{uuid7(seconds * 10**9)}.jsonl").write_bytes(b"")
+    order = [each.begun_at.second for each in nearest(segments(tmp_path), EPOCH + timedelta(seconds=35))]
+    assert order == [30, 20, 10, 40]
+
+
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
-    for name in (".lock", "notes.txt", "predictions-2026-01-31.jsonl", "feedback-.jsonl.open"):
+    for name in (
+        ".lock",
+        "notes.txt",
+        "predictions-2026-01-31.jsonl",
+        "feedback-.jsonl.open",
+        f"feedback-{'0' * 36}.jsonl",
+    ):
         (tmp_path / name).write_text("x")
     assert segments(tmp_path) == []
     assert segments(tmp_path / "nowhere") == []

@@ -342,8 +342,8 @@ def _verdict(differences: Sequence[Difference], *, running: bool) -> tuple[str |
         )
     if running:
         return None, (
-            "none yet: it runs, and whoever looks at an interval often enough sees it leave 0 by chance; it is told when "
-            "the experiment was stopped, and when that is should not depend on what it has shown so far"
+            "none yet: it runs, and whoever looks at an interval often enough sees it leave 0 by chance; it is told "
+            "when the experiment was stopped, and when that is should not depend on what it has shown so far"
         )
     judged = next(each for each in differences if each.enough)
     told = f"{judged.value:+.4f} macro-F1, 95 % interval {judged.low:+.4f} to {judged.high:+.4f}, {judged.method}"
