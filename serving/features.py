@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from serving.watched import file_signature
+from trending_assets.domain.text.features import TitleFeatures
 from trending_assets.storage.feast_registry import OnlineServices, read_registry_file, read_sql_registry
 from trending_assets.storage.feature_store import IN_THE_HOME, PROJECT, FeastUrls, sql_registry_signature
 from trending_assets.storage.home import Home
@@ -39,6 +40,8 @@ class OnlineTitle:
         event_times: view → event time of the title's row.
         ages_allowed: view → how old a row may be; a view without a limit is left out.
         stored: the same as it is stored, to find out whether it has changed; empty where that is not known.
+        otherwise: features that were computed from elsewhere, for a title whose text is not held; None where there are
+            none.
     """
 
     references: Mapping[str, str]
@@ -46,6 +49,7 @@ class OnlineTitle:
     event_times: Mapping[str, dt.datetime]
     ages_allowed: Mapping[str, dt.timedelta]
     stored: StoredRow = field(default=(), repr=False, compare=False)
+    otherwise: TitleFeatures | None = field(default=None, repr=False, compare=False)
 
     @property
     def as_of(self) -> dt.datetime | None:

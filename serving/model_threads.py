@@ -24,7 +24,11 @@ class ModelThreads:
         Args:
             number: how many models run at a time.
         """
-        self._pool = ThreadPoolExecutor(number, thread_name_prefix="model")
+        self._number = number
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._number, thread_name_prefix="model")
 
     async def run(self, act: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """What a function returns in one of the threads, with the context of the caller."""
@@ -32,5 +36,6 @@ class ModelThreads:
         return await asyncio.get_running_loop().run_in_executor(self._pool, called)
 
     def close(self) -> None:
-        """Lets go of the threads; what has begun ends by itself."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Lets go of the threads; what has begun ends by itself. An app that is started again gets others."""
+        pool, self._pool = self._pool, self._new_pool()
+        pool.shutdown(wait=False, cancel_futures=True)

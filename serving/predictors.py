@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from serving.catalog import CatalogTitle
 from serving.features import OnlineTitle
 from serving.known_titles import Reading
-from serving.problems import not_ready
 from serving.schemas import Instance, ModelName, Prediction
 from trending_assets.domain.catalog.taxonomy import KINDS, Kind
 from trending_assets.domain.genres.predictor import GenrePredictor, GenreScore, abstained
@@ -35,6 +35,10 @@ _NULLABLE = frozenset({"year", "runtime_minutes", "certificate"})
 
 class InvalidScoreError(ValueError):
     """A model gave what is no probability."""
+
+
+class MissingTextError(LookupError):
+    """The text of a title is not online, and not known from elsewhere."""
 
 
 class TextEncoder(Protocol):
@@ -273,6 +277,28 @@ def instance_features(instances: Sequence[Instance]) -> list[TitleFeatures]:
     ]
 
 
+def with_catalog(row: OnlineTitle, title: CatalogTitle) -> OnlineTitle:
+    """A row whose title can be predicted in any case: by what the catalogue says of it where its text is not online.
+
+    All that is not online is said to be missing all the same.
+    """
+    if has_text(row):
+        return row
+    return replace(
+        row,
+        otherwise=title_features(
+            title.title,
+            title.plot or "",
+            title.kind,
+            title.year,
+            title.countries,
+            title.runtime_minutes,
+            title.certificate,
+            title.platforms,
+        ),
+    )
+
+
 def predict_instances(model: ServedModel, instances: Sequence[Instance]) -> list[Answer]:
     """Predictions for texts that callers sent, in order.
 
@@ -301,16 +327,12 @@ def score_title(model: ServedModel, row: OnlineTitle) -> Outcome:
     written it, and said to be missing.
 
     Raises:
-        ProblemError: the title's text is not online yet (503).
+        MissingTextError: the title's text is not online, and not known from elsewhere.
         InvalidScoreError: the model gave what is no probability.
     """
     features = online_features(row)
     if features is None:
-        raise not_ready(
-            "features-not-online",
-            "The title is in the catalogue, and its features are not online yet. They come with the next run that "
-            "fills the online store; until then POST /v1/genres/predict takes its text.",
-        )
+        raise MissingTextError("a title without a text")
     return _outcome(features, model.scores([features])[0], tuple(missing_features(row)))
 
 
@@ -339,8 +361,13 @@ def missing_features(row: OnlineTitle) -> list[str]:
     ]
 
 
+def has_text(row: OnlineTitle) -> bool:
+    """Whether what every model reads is online."""
+    return isinstance(row.held.get("text"), str) and row.held.get("kind") in KINDS
+
+
 def online_features(row: OnlineTitle) -> TitleFeatures | None:
-    """The features of a title out of its online row; None where its text or its kind is missing.
+    """The features of a title out of its online row; where its text or its kind is missing, those from elsewhere.
 
     What follows from the text alone is computed from it where it is missing, as it was when it was written; nothing
     else is filled in.
@@ -350,8 +377,8 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
     countries, runtime = row.held.get("countries"), row.held.get("runtime_minutes")
     certificate, platforms = row.held.get("certificate"), row.held.get("platforms")
     tfidf, tfidf_version = row.held.get("tfidf"), row.held.get("tfidf_version")
-    if not isinstance(text, str) or kind not in KINDS:
-        return None
+    if not isinstance(text, str) or not has_text(row):
+        return row.otherwise
     return TitleFeatures(
         text=text,
         kind=cast("Kind", kind),

@@ -1,6 +1,7 @@
 """How the API is run by uvicorn: what a connection may cost, beside what the app itself limits."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -64,7 +65,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_timer, self._write_timer = _Timer(self.loop), _Timer(self.loop)
         # Since the head began, or in a body since its last part came.
         self._unread_bytes, self._in_body = 0, False
-        self._waiting_since = self.loop.time()
+        self._waiting_since = time.monotonic()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the time of the first head."""
@@ -75,14 +76,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     @property
     def waiting_since(self) -> float | None:
-        """Since when nothing but the caller is waited for, by the loop's clock; None while it is answered."""
+        """Since when nothing but the caller is waited for, in seconds that only grow; None while it is answered."""
         cycle = self.cycle
         idle = cycle is None or cycle.response_complete or cycle.more_body
         return self._waiting_since if idle and not self.transport.is_closing() else None
 
     def on_response_complete(self) -> None:
         """From here on another request is waited for."""
-        self._waiting_since = self.loop.time()
+        self._waiting_since = time.monotonic()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:

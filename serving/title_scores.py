@@ -46,7 +46,7 @@ class TitleScores:
             features: its features; the same object as before where they have not changed.
 
         Raises:
-            ProblemError: the title's text is not online yet (503).
+            MissingTextError: the title's text is not online, and not known from elsewhere.
         """
         # A registered version never changes.
         key = model.ref, title_id

@@ -3,12 +3,14 @@
 import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from serving.catalog import CatalogTitle
 from serving.deps import CurrentChampion, State, found_title, serving_state
 from serving.experiments import RunningExperiment
 from serving.explanations import MAX_EXPLAINED, ExplainedPrediction, ExplainedResponse, explained
@@ -20,11 +22,13 @@ from serving.predictors import (
     Answer,
     ServedModel,
     answer_title,
+    has_text,
     instance_features,
     online_features,
     predict_features,
+    with_catalog,
 )
-from serving.problems import InvalidField, ProblemError, invalid_request, not_ready, problem_responses
+from serving.problems import InvalidField, invalid_request, not_ready, problem_responses
 from serving.schemas import Instance, Prediction, PredictRequest, PredictResponse
 from serving.state import ServingState
 from trending_assets.domain.text.features import TitleFeatures
@@ -51,9 +55,9 @@ async def title_genres(title_id: str, request: Request, explain: Explain = False
     at, running = catalog.end(), state.experiment.value
     try:
         if running is None:
-            answer, reading = await _of_title(state, champion, title.title_id, at)
+            answer, reading = await _of_title(state, champion, title, at)
         else:
-            answer, reading = await _in_experiment(state, running, champion, title.title_id, at)
+            answer, reading = await _in_experiment(state, running, champion, title, at)
     except UnknownFeatureServiceError:
         raise not_ready(
             "features-not-ready", "The feature service that the champion reads has not been applied yet."
@@ -102,30 +106,32 @@ class TitleGenresRoute(Route):
 
 
 async def _of_title(
-    state: ServingState, model: ServedModel, title_id: str, at: dt.datetime, *, hurries: bool = False
+    state: ServingState, model: ServedModel, title: CatalogTitle, at: dt.datetime, *, hurries: bool = False
 ) -> tuple[Answer, Reading]:
-    service = model.manifest.feature_service
+    service, title_id = model.manifest.feature_service, title.title_id
     reading = await state.known.read(state.need_features(), service, title_id, hurries=hurries)
+    if not has_text(reading.features):
+        reading = replace(reading, features=with_catalog(reading.features, title))
     outcome = await state.scores.of(model, title_id, reading.features)
     return answer_title(model, title_id, reading, outcome, at), reading
 
 
 async def _in_experiment(
-    state: ServingState, running: RunningExperiment, champion: ServedModel, title_id: str, at: dt.datetime
+    state: ServingState, running: RunningExperiment, champion: ServedModel, title: CatalogTitle, at: dt.datetime
 ) -> tuple[Answer, Reading]:
     """The answer of whoever the title or the key was given; the champion's where the challenger fails."""
-    model = running.model_for(champion, current_key_id(), title_id)
+    model = running.model_for(champion, current_key_id(), title.title_id)
     if model is not champion:
         # What the champion can be answered with is not to be waited for.
-        hurries = state.known.knows(champion.manifest.feature_service, title_id)
+        hurries = state.known.knows(champion.manifest.feature_service, title.title_id)
         try:
-            return await _of_title(state, model, title_id, at, hurries=hurries)
-        except (ProblemError, OnlineStoreError):
-            # No fault of the challenger's: its features are not there, and the champion's may be.
+            return await _of_title(state, model, title, at, hurries=hurries)
+        except OnlineStoreError:
+            # No fault of the challenger's; the title may be known under the champion's features.
             pass
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the challenger, the caller gets an answer
             _tell_failure(state, model, error)
-    answer, reading = await _of_title(state, champion, title_id, at)
+    answer, reading = await _of_title(state, champion, title, at)
     state.shadow.offer_title(running, answer, reading, at)
     return answer, reading
 

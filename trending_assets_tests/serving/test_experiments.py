@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from serving.app import create_app
 from serving.experiments import RunningExperiment
-from serving.features import OnlineStoreError, OnlineTitle
+from serving.features import OnlineStoreError
 from serving.predictors import ServedModel
 from serving.settings import ServingSettings
 from serving.state import ServingState
@@ -250,23 +250,6 @@ def test_what_is_known_for_the_champion_alone_is_answered_by_it_while_the_store_
         assert (told["model"]["variant"], told["degraded"]) == ("champion", True)
     # Whoever has nothing to be answered with waits a second.
     assert time.perf_counter() - started < 1.0
-    assert trial.metric("trending_challenger_failures_total") == 0
-
-
-def test_a_title_whose_features_only_the_challenger_lacks_is_answered_by_the_champion(trial: Trial) -> None:
-    made = trial.start(share=0.5)
-    challenged = next(f"tt{n:07}" for n in range(60) if made.variant_of(f"tt{n:07}") == "challenger")
-    trial.challenge(made, cast("GenreModel", EmbeddingModel()))
-    whole = trial.features.read
-
-    async def read(
-        service: str, title_ids: Sequence[str], known: Sequence[OnlineTitle | None] = ()
-    ) -> list[OnlineTitle]:
-        rows = await whole(service, title_ids, known)
-        return rows if service == TEXT_SERVICE else [trial.features.row({}) for _ in rows]
-
-    trial.features.read = read  # type: ignore[method-assign]
-    assert trial.genres(challenged)["model"]["variant"] == "champion"
     assert trial.metric("trending_challenger_failures_total") == 0
 
 

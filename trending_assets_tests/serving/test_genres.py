@@ -79,11 +79,25 @@ def test_a_missing_feature_is_stated(ready: TestClient, features: FakeFeatures) 
     assert prediction["degraded"]
 
 
-def test_a_title_that_is_not_online_is_not_guessed(ready: TestClient, features: FakeFeatures) -> None:
-    del features.rows["tt0133093"]
-    answer = ready.get("/v1/titles/tt0133093/genres")
-    assert answer.status_code == 503
-    assert answer.json()["type"] == "urn:trending-now:problem:features-not-online"
+@pytest.mark.parametrize("lacking", [{"text"}, {"kind"}, {"text", "kind"}, set(FakeFeatures.references)])
+@pytest.mark.parametrize("query", ["", "?explain=true"])
+def test_a_title_whose_text_is_not_online_is_predicted_from_the_catalogue(
+    ready: TestClient, features: FakeFeatures, lacking: set[str], query: str
+) -> None:
+    before = ready.get(f"/v1/titles/tt0133093/genres{query}").json()
+    held = features.rows["tt0133093"].held
+    features.rows["tt0133093"] = features.row({name: held[name] for name in held if name not in lacking})
+    after = ready.get(f"/v1/titles/tt0133093/genres{query}").json()
+    assert after["genres"] == before["genres"]
+    assert set(after["features"]["missing"]) >= {features.references[name] for name in lacking}
+    assert (before["degraded"], after["degraded"]) == (False, True)
+
+
+def test_a_title_without_a_plot_is_predicted_from_its_name_and_said_to_be(ready: TestClient, world: World) -> None:
+    bare = next(title for title in world.titles if title["plot"] is None)
+    told = ready.get(f"/v1/titles/{bare['title_id']}/genres").json()
+    assert (told["degraded"], told["features"]["as_of"]) == (True, None)
+    assert "title_text:text" in told["features"]["missing"]
 
 
 def test_a_store_that_fails_is_not_ready_and_says_nothing_of_its_inside(

@@ -26,4 +26,10 @@ def test_no_more_run_than_there_are_threads_and_what_has_not_begun_never_does() 
 
     assert asyncio.run(give_up_on_all_and_ask_again()) == 6
     assert begun == [0, 1, 6]
+
+
+def test_who_starts_again_gets_other_threads() -> None:
+    threads = ModelThreads(1)
+    assert asyncio.run(threads.run(abs, -1)) == 1
     threads.close()
+    assert asyncio.run(threads.run(abs, -2)) == 2

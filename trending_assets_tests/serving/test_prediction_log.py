@@ -83,9 +83,12 @@ def test_a_batch_of_texts_is_kept_without_its_texts(ready: TestClient, world: Wo
         assert SECRET not in path.read_text()
 
 
-def test_what_is_answered_with_a_problem_is_not_kept(ready: TestClient, world: World, state: ServingState) -> None:
+def test_what_is_answered_with_a_problem_is_not_kept(
+    ready: TestClient, world: World, state: ServingState, features: FakeFeatures
+) -> None:
     assert ready.get("/v1/titles/tt0000000/genres").status_code == 404
-    assert ready.get("/v1/titles/moviebox:77/genres").status_code == 503
+    features.services.clear()
+    assert ready.get("/v1/titles/tt0133093/genres").status_code == 503
     state.log.flush()
     assert not Home(world.folder).prediction_log.exists()
 

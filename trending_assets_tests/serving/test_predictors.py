@@ -9,6 +9,7 @@ from serving.catalog import Catalog, read_catalog
 from serving.known_titles import Reading
 from serving.predictors import (
     InvalidScoreError,
+    MissingTextError,
     ModelLoader,
     ServedModel,
     answer_title,
@@ -16,8 +17,8 @@ from serving.predictors import (
     online_features,
     predict_instances,
     score_title,
+    with_catalog,
 )
-from serving.problems import ProblemError
 from serving.schemas import Instance
 from trending_assets.domain.genres.models import GenreModel
 from trending_assets.domain.genres.predictor import GenrePredictor
@@ -74,10 +75,17 @@ def test_a_missing_embedding_is_computed_from_the_text_and_stated(
 
 def test_a_missing_text_is_not_made_up(embedding_champion, features, catalog) -> None:
     features.rows["tt0133093"] = features.row({"embedding": [70.0, 2.0]}, references=REFERENCES)
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(MissingTextError):
         predict(embedding_champion, features, catalog)
-    assert refused.value.status == 503
-    assert "not online yet" in refused.value.detail
+
+
+def test_an_embedding_without_the_text_that_it_is_of_is_not_read(embedding_champion, features, catalog) -> None:
+    row = features.row({"embedding": [70.0, 2.0]}, references=REFERENCES)
+    features.rows["tt0133093"] = with_catalog(row, catalog.get("tt0133093"))
+    prediction = predict(embedding_champion, features, catalog)
+    assert embedding_champion.encoder.texts == [MATRIX.text]
+    assert prediction.genres[0].probability == pytest.approx(len(MATRIX.text) / 1000)
+    assert prediction.degraded
 
 
 def test_texts_are_encoded_in_one_go_and_answered_in_order(embedding_champion) -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from serving.model_threads import ModelThreads
 from serving.observability import Metrics
-from serving.predictors import ServedModel
-from serving.problems import ProblemError
+from serving.predictors import MissingTextError, ServedModel
 from serving.title_scores import TitleScores
 from trending_assets.domain.genres.models import GenreModel
 from trending_assets.domain.genres.predictor import GenrePredictor
@@ -65,5 +64,5 @@ def test_only_so_many_titles_are_remembered(world: World, metrics: Metrics) -> N
 def test_a_title_without_a_text_is_refused_each_time(world: World, metrics: Metrics) -> None:
     scores, model = TitleScores(metrics, ModelThreads(2)), champion(world, "20250626-aaaaaaaa")
     for _ in range(2):
-        with pytest.raises(ProblemError):
+        with pytest.raises(MissingTextError):
             of(scores, model, ("tt1", FakeFeatures.row({})))
