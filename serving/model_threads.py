@@ -7,6 +7,13 @@ from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from fastapi import Request
+
+
+class CallerGoneError(Exception):
+    """Whoever asked has left."""
+
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -34,6 +41,26 @@ class ModelThreads:
         """What a function returns in one of the threads, with the context of the caller."""
         called = partial(copy_context().run, act, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._pool, called)
+
+    async def run_for(
+        self, request: Request, act: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """The same for a request whose body was read; what has not begun when its caller leaves never does.
+
+        Raises:
+            CallerGoneError: the caller left.
+        """
+        working = asyncio.ensure_future(self.run(act, *args, **kwargs))
+        # Behind the body comes nothing but the end of the connection.
+        leaving = asyncio.ensure_future(request.receive())
+        try:
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise CallerGoneError
+            return working.result()
+        finally:
+            working.cancel()
+            leaving.cancel()
 
     def close(self) -> None:
         """Lets go of the threads; what has begun ends by itself. An app that is started again gets others."""

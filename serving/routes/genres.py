@@ -16,6 +16,7 @@ from serving.experiments import RunningExperiment
 from serving.explanations import MAX_EXPLAINED, ExplainedPrediction, ExplainedResponse, explained
 from serving.features import OnlineStoreError, UnknownFeatureServiceError
 from serving.known_titles import Reading
+from serving.model_threads import CallerGoneError
 from serving.observability import current_key_id, frames_of, log, note_variant
 from serving.prediction_log import prediction_line
 from serving.predictors import (
@@ -36,6 +37,8 @@ from trending_assets.domain.text.features import TitleFeatures
 router = APIRouter(tags=["genres"])
 
 _JSON = "application/json"
+# What nginx logs such a request as; nobody reads it.
+_CALLER_GONE = 499
 _TITLE_GENRES = "/v1/titles/{title_id}/genres"
 Explain = Annotated[bool, Query(description="Add what spoke for each selected genre; it takes longer.")]
 
@@ -147,7 +150,7 @@ def _tell_failure(state: ServingState, model: ServedModel, error: Exception) -> 
     responses=problem_responses(400, 413, 422, 503),
 )
 async def predict_genres(
-    body: PredictRequest, champion: CurrentChampion, state: State, explain: Explain = False
+    body: PredictRequest, request: Request, champion: CurrentChampion, state: State, explain: Explain = False
 ) -> Response:
     """The genres of 1 to 128 titles from what is sent, by the code that computes the features of known titles.
 
@@ -159,9 +162,12 @@ async def predict_genres(
     running = state.experiment.value
     model = champion if running is None else running.model_for(champion, current_key_id(), None)
     # In a thread, and few at a time: a batch takes a model up to a second.
-    content, made = await state.scores.threads.run(
-        _predict, state, (champion, model), body.instances, time.perf_counter(), explain=explain
-    )
+    try:
+        content, made = await state.scores.threads.run_for(
+            request, _predict, state, (champion, model), body.instances, time.perf_counter(), explain=explain
+        )
+    except CallerGoneError:
+        return Response(status_code=_CALLER_GONE)
     if running is not None:
         for answer, features in made:
             state.shadow.offer_text(running, answer, features)

@@ -75,7 +75,7 @@ def test_unknown_routes_and_methods(ready: TestClient) -> None:
 
 
 def test_lines_of_other_loggers_are_json_too(lines, app: FastAPI) -> None:
-    logging.getLogger("uvicorn.error").warning("port %d is taken", 80)
+    logging.getLogger("uvicorn.error").error("port %d is taken", 80)
     assert lines()[0]["event"] == "port 80 is taken"
 
 

@@ -232,6 +232,29 @@ def test_who_opens_connections_and_sends_nothing_keeps_nobody_out(
         assert len(server.server.server_state.connections) <= CrampedProtocol.max_connections
 
 
+def test_what_callers_that_have_left_asked_for_never_begins(
+    running: Running, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end, metrics = list[int](), threading.Event(), app.state.serving.metrics
+
+    def held(*_: object, **__: object) -> tuple[bytes, list[object]]:
+        begun.append(1)
+        may_end.wait(30)
+        return b"{}", []
+
+    monkeypatch.setattr("serving.routes.genres._predict", held)
+    in_flight = lambda: metrics.registry.get_sample_value("trending_requests_in_flight")  # noqa: E731
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            caller = stack.enter_context(running.connect())
+            caller.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+        running.until(lambda: in_flight() == 6)
+    running.until(lambda: in_flight() == 0)
+    may_end.set()
+    running.until(running.is_quiet)
+    assert len(begun) == 2
+
+
 def test_who_reads_nothing_is_hung_up_on(running: Running, app: FastAPI) -> None:
     @app.get("/long")
     async def long() -> str:
