@@ -261,7 +261,10 @@ async def soak(pid: int, url: str, store: Valkey, swaps: Swaps, options: argpars
         await load.run(2 + options.titles / 500, None, Seen())
         capacities.append(await load.run(_CAPACITY_SECONDS, None, Seen()))
         # Under load, since it is the load that sees the swap.
-        await asyncio.gather(load.run(2 * _SWAPPED_SECONDS, None, swapping), swaps.next(swapping))
+        swap = asyncio.ensure_future(swaps.next(swapping))
+        while not swap.done():
+            await load.run(1.0, None, swapping)
+        await swap
     capacity = min(capacities)
     rate, seen, megabytes = capacity * options.share, Seen(), list[float]()
     for failure in swapping.failures:

@@ -179,6 +179,8 @@ class Shadow:
     async def _of_title(self, model: ServedModel, answered: Answer, reading: Reading, at: dt.datetime) -> Answer:
         title_id, service = answered.title_id or "", model.manifest.feature_service
         if service != answered.model.manifest.feature_service:
+            otherwise = reading.features.otherwise
             reading = await self._known().read(self._store(), service, title_id)
+            reading = replace(reading, features=replace(reading.features, otherwise=otherwise))
         outcome = await self._threads.run(score_title, model, reading.features)
         return answer_title(model, title_id, reading, outcome, at)

@@ -49,7 +49,7 @@ class KnownTitles:
 
     Attributes:
         breaker: says whether the store is asked.
-        bytes: what is kept takes.
+        kept_bytes: what the titles take that are kept.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class KnownTitles:
         self._metrics, self._capacity, self._clock = metrics, capacity_bytes, clock
         self._deadline, self._patience = deadline_seconds, patience_seconds
         self._known: OrderedDict[tuple[str, str], OnlineTitle] = OrderedDict()
-        self.bytes = 0
+        self.kept_bytes = 0
         # The breaker opened since deadlines were missed: who has nothing else to be answered with may still wait.
         self._only_slow = False
         self.breaker = CircuitBreaker(clock, changed=self._tell)
@@ -186,16 +186,16 @@ class KnownTitles:
             self._known.move_to_end(key)
             return
         if kept is not None:
-            self.bytes -= _size(kept)
+            self.kept_bytes -= _size(kept)
             del self._known[key]
         # A title of which nothing is online is not worth remembering.
         if not features.event_times:
             return
         self._known[key] = features
-        self.bytes += _size(features)
-        while self.bytes > self._capacity:
+        self.kept_bytes += _size(features)
+        while self.kept_bytes > self._capacity:
             _, forgotten = self._known.popitem(last=False)
-            self.bytes -= _size(forgotten)
+            self.kept_bytes -= _size(forgotten)
 
 
 def _size(features: OnlineTitle) -> int:

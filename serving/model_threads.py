@@ -9,13 +9,12 @@ from typing import ParamSpec, TypeVar
 
 from fastapi import Request
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
 
 class CallerGoneError(Exception):
     """Whoever asked has left."""
-
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
 class ModelThreads:

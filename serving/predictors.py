@@ -262,40 +262,27 @@ def _warm_up(model: ServedModel) -> None:
 
 def instance_features(instances: Sequence[Instance]) -> list[TitleFeatures]:
     """The features of titles that callers sent, in order."""
-    return [
-        title_features(
-            each.title,
-            each.plot or "",
-            each.kind,
-            each.year,
-            each.countries,
-            each.runtime_minutes,
-            each.certificate,
-            each.platforms,
-        )
-        for each in instances
-    ]
+    return [_features_of(each) for each in instances]
 
 
 def with_catalog(row: OnlineTitle, title: CatalogTitle) -> OnlineTitle:
-    """A row whose title can be predicted in any case: by what the catalogue says of it where its text is not online.
+    """A row that does not :func:`have the text <has_text>`, and what the catalogue says of the title in its place.
 
     All that is not online is said to be missing all the same.
     """
-    if has_text(row):
-        return row
-    return replace(
-        row,
-        otherwise=title_features(
-            title.title,
-            title.plot or "",
-            title.kind,
-            title.year,
-            title.countries,
-            title.runtime_minutes,
-            title.certificate,
-            title.platforms,
-        ),
+    return replace(row, otherwise=_features_of(title))
+
+
+def _features_of(title: Instance | CatalogTitle) -> TitleFeatures:
+    return title_features(
+        title.title,
+        title.plot or "",
+        title.kind,
+        title.year,
+        title.countries,
+        title.runtime_minutes,
+        title.certificate,
+        title.platforms,
     )
 
 
@@ -372,16 +359,16 @@ def online_features(row: OnlineTitle) -> TitleFeatures | None:
     What follows from the text alone is computed from it where it is missing, as it was when it was written; nothing
     else is filled in.
     """
-    text, kind, year = row.held.get("text"), row.held.get("kind"), row.held.get("year")
+    if not has_text(row):
+        return row.otherwise
+    text, year = cast("str", row.held["text"]), row.held.get("year")
     words, embedding = row.held.get("word_count"), row.held.get("embedding")
     countries, runtime = row.held.get("countries"), row.held.get("runtime_minutes")
     certificate, platforms = row.held.get("certificate"), row.held.get("platforms")
     tfidf, tfidf_version = row.held.get("tfidf"), row.held.get("tfidf_version")
-    if not isinstance(text, str) or not has_text(row):
-        return row.otherwise
     return TitleFeatures(
         text=text,
-        kind=cast("Kind", kind),
+        kind=cast("Kind", row.held["kind"]),
         year=year if isinstance(year, int) else None,
         word_count=words if isinstance(words, int) else len(text.split()),
         countries=tuple(countries) if isinstance(countries, Sequence) else (),

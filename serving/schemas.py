@@ -11,7 +11,7 @@ from trending_assets.domain.catalog.certificates import CERTIFICATES
 from trending_assets.domain.catalog.codes import country_code
 from trending_assets.domain.catalog.platforms import platforms
 from trending_assets.domain.catalog.taxonomy import GENRES, Kind
-from trending_assets.domain.ids import moment_of
+from trending_assets.domain.ids import UUID7, moment_of
 from trending_assets.domain.text.cleaning import clean_text
 from trending_assets.domain.trend.score import Window
 
@@ -24,7 +24,6 @@ MAX_RUNTIME = 100_000
 FIRST_YEAR, LAST_YEAR = 1800, 2200
 _MAX_UNKNOWN = 20
 
-_UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 # How far the clock of the machine that predicted may be ahead of this one's.
 _CLOCKS_APART = dt.timedelta(hours=1)
 
@@ -71,7 +70,7 @@ def _made_by_now(prediction_id: str) -> str:
 
 GenreSlug = Annotated[str, AfterValidator(_known_genre), Field(json_schema_extra={"enum": list(GENRES)})]
 Certificate = Annotated[str, AfterValidator(_known_certificate), Field(json_schema_extra={"enum": list(CERTIFICATES)})]
-PredictionId = Annotated[str, Field(pattern=_UUID7), AfterValidator(_made_by_now)]
+PredictionId = Annotated[str, Field(pattern=f"^{UUID7}$"), AfterValidator(_made_by_now)]
 Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)]
 
 

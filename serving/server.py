@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
@@ -48,6 +48,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         head_seconds: for how long the head of a request may come.
         write_seconds: for how long a caller may read nothing of an answer.
         max_connections: how many there may be at a time.
+        waiting_since: when it was made or had its last answer, in seconds that only grow.
     """
 
     head_seconds = 10.0
@@ -65,25 +66,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_timer, self._write_timer = _Timer(self.loop), _Timer(self.loop)
         # Since the head began, or in a body since its last part came.
         self._unread_bytes, self._in_body = 0, False
-        self._waiting_since = time.monotonic()
+        self.waiting_since = time.monotonic()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the time of the first head."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
-            _hang_up_on_who_waits(self.connections)
+            self._make_room()
         self._head_timer.start(self.head_seconds, transport.close)
 
+    def _make_room(self) -> None:
+        """Closes the connection that has waited longest; this one waits too."""
+        all_of_them = cast("set[BoundedHttpProtocol]", self.connections)
+        min((each for each in all_of_them if each.waits), key=lambda each: each.waiting_since).transport.close()
+
     @property
-    def waiting_since(self) -> float | None:
-        """Since when nothing but the caller is waited for, in seconds that only grow; None while it is answered."""
-        cycle = self.cycle
-        idle = cycle is None or cycle.response_complete or cycle.more_body
-        return self._waiting_since if idle and not self.transport.is_closing() else None
+    def waits(self) -> bool:
+        """Whether nothing but its caller is waited for: the rest of a request, or another one."""
+        idle = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        return idle and not self.transport.is_closing()
 
     def on_response_complete(self) -> None:
         """From here on another request is waited for."""
-        self._waiting_since = time.monotonic()
+        self.waiting_since = time.monotonic()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -139,14 +144,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Ends the time of a caller that reads again."""
         self._write_timer.stop()
         super().resume_writing()
-
-
-def _hang_up_on_who_waits(connections: Iterable[object]) -> None:
-    """Closes the connection that has waited longest; the newest is among them, so there is one."""
-    mine = [each for each in connections if isinstance(each, BoundedHttpProtocol)]
-    waiting = [(each.waiting_since, index) for index, each in enumerate(mine) if each.waiting_since is not None]
-    if waiting:
-        mine[min(waiting)[1]].transport.close()
 
 
 async def _refuse_head(_: Scope, __: Receive, send: Send) -> None:

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 from serving.observability import Metrics, log
 
 _RETRY_SECONDS = 10.0
-_LOCK_SECONDS = 5.0
+# Another thread may be loading the same; of one that hangs nothing comes.
+_OTHER_THREAD_SECONDS = 5.0
 
 Signature = TypeVar("Signature", bound=Hashable)
 Part = TypeVar("Part")
@@ -83,7 +84,7 @@ class Watched(Generic[Signature, Part]):
         one in use stays, unless it is not to be kept. So does one whose files are gone: what was loaded can still
         answer. Where another thread has been at it for seconds, it is left to that one.
         """
-        if self._lock.acquire(timeout=_LOCK_SECONDS):
+        if self._lock.acquire(timeout=_OTHER_THREAD_SECONDS):
             try:
                 self._look()
             finally:

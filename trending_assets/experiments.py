@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.table import Table
 
-from trending_assets.domain.predictions.comparison import Comparison
+from trending_assets.domain.predictions.comparison import Comparison, Difference
 from trending_assets.domain.predictions.experiments import Experiment, Unit
 from trending_assets.storage.experiments import Experiments
 from trending_assets.storage.registry import ModelRegistry
@@ -84,14 +84,18 @@ def show_comparison(console: Console, experiment: Experiment, found: Comparison)
         f"on {alike.inputs} inputs that both answered"
     )
     for each in found.differences:
-        ends = f"{each.low:+.4f} to {each.high:+.4f}" if each.spread_known else f"{_UNKNOWN} of {each.units} units"
-        if experiment.stopped_at is None:
-            ends = "told when it was stopped"
+        interval = _interval(each) if experiment.stopped_at else "told when it was stopped"
         measured = f"{each.method}, {each.outcomes} outcomes"
-        console.print(f"challenger minus champion: {each.value:+.4f} macro-F1, 95 % interval {ends}, {measured}")
+        console.print(f"challenger minus champion: {each.value:+.4f} macro-F1, 95 % interval {interval}, {measured}")
     if not found.differences:
         console.print(f"challenger minus champion: {_UNKNOWN}")
     console.print(f"winner: {found.winner}; {found.reason}" if found.winner else f"winner: {found.reason}")
+
+
+def _interval(difference: Difference) -> str:
+    if not difference.spread_known:
+        return f"{_UNKNOWN} of {difference.units} units"
+    return f"{difference.low:+.4f} to {difference.high:+.4f}"
 
 
 def _figure(value: float | None) -> str:

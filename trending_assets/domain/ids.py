@@ -6,6 +6,8 @@ import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
+# The form of one, as a regular expression.
+UUID7 = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _lock = threading.Lock()
 _last_stamp = 0

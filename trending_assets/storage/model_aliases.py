@@ -4,9 +4,10 @@ Where the hash is kept apart from the version, whoever may write versions and no
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
 
 
 class UnreadableAliasesError(ValueError):
@@ -26,6 +27,10 @@ class Alias:
     manifest_sha256: str | None
 
 
+# Earlier code stored no hash.
+_STORED = TypeAdapter(dict[str, str | Alias])
+
+
 def parsed(content: bytes) -> dict[str, Alias]:
     """Alias → what it names.
 
@@ -33,13 +38,10 @@ def parsed(content: bytes) -> dict[str, Alias]:
         UnreadableAliasesError: the content is something else.
     """
     try:
-        stored: dict[str, str | dict[str, str]] = json.loads(content)
-        return {
-            name: Alias(told, None) if isinstance(told, str) else Alias(told["version"], told["manifest_sha256"])
-            for name, told in stored.items()
-        }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UnreadableAliasesError(f"the registry's aliases cannot be read: {error}") from None
+        stored = _STORED.validate_json(content)
+    except ValidationError as error:
+        raise UnreadableAliasesError(f"the registry's aliases cannot be read: {error.error_count()} faults") from None
+    return {name: Alias(told, None) if isinstance(told, str) else told for name, told in stored.items()}
 
 
 def named(

@@ -22,15 +22,13 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
-from trending_assets.domain.ids import moment_of, uuid7
+from trending_assets.domain.ids import UUID7, moment_of, uuid7
 from trending_assets.storage.atomic import swap_in
 
 FEEDBACK = "feedback"
 _PREDICTIONS = "predictions-"
 _SUFFIX, _OPEN = ".jsonl", ".open"
-_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-_NAME = re.compile(rf"(?:feedback|predictions-(?P<day>\d{{4}}-\d{{2}}-\d{{2}}))-{_ID}\.jsonl(?P<open>\.open)?")
-_ID_LENGTH = 36
+_NAME = re.compile(rf"(?:feedback|predictions-(?P<day>\d{{4}}-\d{{2}}-\d{{2}}))-{UUID7}\.jsonl(?P<open>\.open)?")
 _CHECKSUM_DIGITS = 8
 _MAX_BYTES = 16 * 1024 * 1024
 _MAX_SECONDS = 3600.0
@@ -74,8 +72,9 @@ class Segment:
 
     @property
     def begun_at(self) -> datetime:
-        """When it was made."""
-        return moment_of(self.path.name.partition(_SUFFIX)[0][-_ID_LENGTH:])
+        """When it was made, by the id in its name."""
+        (identifier,) = re.findall(UUID7, self.path.name)
+        return moment_of(identifier)
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def _with_champion(aliases: Mapping[str, ModelRef], ref: ModelRef) -> dict[str, 
 def _refs_of(aliases: Mapping[str, model_aliases.Alias]) -> dict[str, ModelRef]:
     try:
         return {name: ModelRef.parse(alias.version) for name, alias in aliases.items()}
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise model_aliases.UnreadableAliasesError(f"the registry's aliases cannot be read: {error}") from None
 
 

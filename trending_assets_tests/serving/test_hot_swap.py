@@ -1,10 +1,12 @@
 """A champion is swapped for another while requests go on; one that is bad is not."""
 
+import datetime as dt
 import itertools
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +20,10 @@ from serving.state import ServingState
 from trending_assets.domain.genres.majority import MajorityModel
 from trending_assets.domain.genres.self_test import FILE
 from trending_assets.domain.text.encoder import EncoderUnavailableError
+from trending_assets.storage.experiments import Experiments
+from trending_assets.storage.home import Home
 from trending_assets.storage.model_files import TamperedModelError
-from trending_assets.storage.registry import ModelRef
+from trending_assets.storage.registry import ModelRef, ModelRegistry
 from trending_assets_tests.serving.processes import BODY, ROOT, wait_until
 from trending_assets_tests.serving.world import TINY, FakeEncoder, FakeFeatures, World
 
@@ -138,6 +142,44 @@ def test_an_encoder_that_is_missing_is_told_of_and_fails_no_model_that_reads_no_
     assert (state.champion.trouble, state.libraries.value) == (None, None)
     assert "EncoderUnavailableError" in (state.libraries.trouble or "")
     assert "no wheel" in caplog.text
+
+
+def test_a_feature_registry_or_a_challenger_that_hangs_holds_up_no_promotion(
+    world: World, features: FakeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.land_catalog()
+    first, second = world.promote(), world.register("20250627-bbbbbbbb")
+    challenger = world.register("20250628-cccccccc")
+    world.apply_features()
+    hanging, may_end, verified = set[str](), threading.Event(), world.registry.verified
+
+    def open_features(_: object) -> FakeFeatures:
+        if state.features.value is not None:
+            hanging.add("features")
+            may_end.wait(WAIT_SECONDS)
+        return features
+
+    def slowly_verified(registry: ModelRegistry, ref: ModelRef) -> Path:
+        if ref == challenger:
+            hanging.add("challenger")
+            may_end.wait(WAIT_SECONDS)
+        return verified(ref)
+
+    monkeypatch.setattr(ModelRegistry, "verified", slowly_verified)
+    app = create_app(ServingSettings(home=world.folder), features=open_features, encoder=FakeEncoder, poll_seconds=0.01)
+    state: ServingState = app.state.serving
+    with TestClient(app):
+        wait_until(lambda: state.champion.value is not None and state.features.value is not None)
+        started_at = dt.datetime.now(dt.UTC)
+        Experiments(Home(world.folder).experiments).start(
+            str(first), str(challenger), unit="title", share=0.5, shadow=0, now=started_at
+        )
+        (Home(world.folder).feast / "registry.db").write_text("another")
+        wait_until(lambda: hanging == {"features", "challenger"})
+        world.registry.promote(second)
+        wait_until(lambda: state.champion.value is not None and state.champion.value.ref == second, WAIT_SECONDS / 2)
+        assert not may_end.is_set()
+        may_end.set()
 
 
 def test_a_model_that_fails_its_self_test_is_refused_and_the_old_one_stays(

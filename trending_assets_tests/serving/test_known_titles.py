@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -106,38 +107,47 @@ def read_at_once(known: KnownTitles, store: OnlineFeatures, title_ids: Sequence[
 
 
 def test_a_title_that_many_ask_for_at_once_takes_the_room_of_one(metrics: Metrics, store: FakeFeatures) -> None:
-    read(single := KnownTitles(metrics), store, MATRIX)
-    known = KnownTitles(metrics, capacity_bytes=single.bytes * 3)
+    sizes = [size_of(metrics, store, title_id) for title_id in (MATRIX, FUTURE)]
+    known = KnownTitles(metrics, capacity_bytes=sum(sizes) + 1)
     store.seconds = 0.001
     for title_id in [MATRIX, FUTURE] * 10:
         read_at_once(known, store, [title_id] * 50)
-    assert known.bytes == single.bytes + sum_of(metrics, store, FUTURE)
+    assert known.kept_bytes == sum(sizes)
     store.error = OnlineStoreError("no connection")
     assert all(reading.last_known for reading in read(known, store, MATRIX, FUTURE))
 
 
-def sum_of(metrics: Metrics, store: FakeFeatures, title_id: str) -> int:
+def size_of(metrics: Metrics, store: FakeFeatures, title_id: str) -> int:
     read(alone := KnownTitles(metrics), store, title_id)
-    return alone.bytes
+    return alone.kept_bytes
 
 
 @pytest.mark.parametrize("failure", ["down", None])
 def test_a_title_that_is_forgotten_while_it_is_read_is_answered(
     metrics: Metrics, store: FakeFeatures, failure: str | None
 ) -> None:
-    read(single := KnownTitles(metrics), store, MATRIX)
-    known = KnownTitles(metrics, capacity_bytes=single.bytes + 1)
+    # There is room for one.
+    known = KnownTitles(metrics, capacity_bytes=size_of(metrics, store, MATRIX) + 1, deadline_seconds=30.0)
+    whole = store.read
 
     async def both() -> Reading:
+        asked, may_go_on = asyncio.Event(), asyncio.Event()
+
+        async def held(*arguments: Any) -> list[OnlineTitle]:
+            asked.set()
+            await may_go_on.wait()
+            return await whole(*arguments)
+
         await known.read(store, TEXT_SERVICE, MATRIX)
-        store.seconds = 0.02
+        store.read = held  # type: ignore[method-assign]
         first = asyncio.ensure_future(known.read(store, TEXT_SERVICE, MATRIX))
-        await asyncio.sleep(0.01)
-        store.seconds = 0.0
-        # There is room for one.
+        await asked.wait()
+        store.read = whole  # type: ignore[method-assign]
         await known.read(store, TEXT_SERVICE, FUTURE)
+        assert not known.knows(TEXT_SERVICE, MATRIX)
         if failure:
             fail(store, failure)
+        may_go_on.set()
         return await first
 
     assert asyncio.run(both()).last_known == bool(failure)

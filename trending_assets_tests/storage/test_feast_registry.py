@@ -17,7 +17,13 @@ from trending_assets.storage.feast_registry import (
     read_registry_file,
     read_sql_registry,
 )
-from trending_assets.storage.feature_store import PROJECT, FeastUrls, open_feature_store
+from trending_assets.storage.feature_store import (
+    PROJECT,
+    FeastRegistryUnavailableError,
+    FeastUrls,
+    connected,
+    open_feature_store,
+)
 from trending_assets.storage.home import Home
 from trending_assets_tests.storage.databases import postgres_server
 
@@ -160,3 +166,15 @@ def test_an_sql_registry_says_the_same_as_a_file(home: Path, tmp_path: Path) -> 
         assert read_sql_registry(urls).readable == {}
         apply(tmp_path, urls)
         assert read_sql_registry(urls) == read_registry_file(registry_of(home))
+
+
+def test_an_sql_registry_whose_table_is_locked_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trending_assets.storage.feature_store._SECONDS", 2)
+    with postgres_server() as server:
+        urls = FeastUrls(registry=server.url)
+        apply(tmp_path, urls)
+        with connected(urls) as other, other.transaction():
+            other.execute("LOCK TABLE feature_views")
+            with pytest.raises(FeastRegistryUnavailableError, match="no answer within 2 s"):
+                read_sql_registry(urls)
+        assert read_sql_registry(urls).readable

@@ -145,11 +145,8 @@ class _Graph:
         """The rows of a table."""
         if not self.quantized:
             return self.one("Gather", self.constant(table), ids)
-        # In place: the table is half of the weights, and a server makes its graph beside everything else.
-        scale = np.maximum(table.max(axis=1, keepdims=True), -table.min(axis=1, keepdims=True)) / 127
-        scaled = table / np.where(scale == 0, 1, scale)
-        small = np.rint(scaled, out=scaled).astype(np.int8)
-        del scaled
+        scale = np.abs(table).max(axis=1, keepdims=True) / 127
+        small = np.rint(table / np.where(scale == 0, 1, scale)).astype(np.int8)
         found = self.one("Cast", self.one("Gather", self.constant(small), ids), to=1)
         return self.one("Mul", found, self.one("Gather", self.constant(scale), ids))
 
