@@ -29,8 +29,9 @@ class HastyProtocol(BoundedHttpProtocol):
 
 
 class CrampedProtocol(BoundedHttpProtocol):
-    """The server's protocol for tests of what happens when it is full."""
+    """The server's protocol for tests of what happens when it is full, and nobody's time is over."""
 
+    head_seconds = 60.0
     max_connections = 5
 
 
@@ -255,6 +256,8 @@ def test_what_callers_that_have_left_asked_for_never_begins(
     may_end.set()
     running.until(running.is_quiet)
     assert len(begun) == 2
+    # They were let go of since their callers had left, and not since their time was over.
+    assert app.state.serving.metrics.registry.get_sample_value("trending_requests_timed_out_total") == 0
 
 
 @pytest.mark.parametrize("protocol", [HastyProtocol])
