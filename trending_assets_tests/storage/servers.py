@@ -111,6 +111,7 @@ def _command(home: Path, server: S3Server, ports: dict[str, int]) -> list[str]:
     keys.write_text(json.dumps({"identities": [{"name": "tests", "credentials": credentials, "actions": ["Admin"]}]}))
     return [
         program,
+        "-logtostderr",
         "server",
         f"-dir={home}",
         "-ip=127.0.0.1",
