@@ -1,6 +1,7 @@
 """The app: ``uvicorn serving.app:create_app --factory``."""
 
 import gc
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -44,6 +45,8 @@ _REQUEST_SECONDS = 10.0
 _MIN_GZIP_BYTES = 1024
 # A change takes effect within a second, the loading and testing of a model included.
 _POLL_SECONDS = 0.25
+# Where a registry's database hangs, say, what else is there is served without it.
+_FIRST_LOOK_SECONDS = 10.0
 # Of the garbage collector's generations. By Python's own thresholds a batch of texts has it look through all titles
 # that are remembered once a second, which holds up every request for 40 ms; almost nothing here is in a cycle.
 _COLLECTED_AFTER = (20_000, 10, 10)
@@ -93,6 +96,10 @@ def create_app(
         state.log.start()
         state.shadow.start()
         try:
+            # Other processes may answer by now; this one would turn away who could have been answered by those.
+            deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+            for poller in pollers:
+                await anyio.to_thread.run_sync(poller.wait, deadline - time.monotonic())
             yield
         finally:
             await state.shadow.stop()

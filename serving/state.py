@@ -222,12 +222,16 @@ class Poller:
         """
         self._refresh = refresh
         self._seconds = seconds
-        self._stopping = threading.Event()
+        self._stopping, self._looked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="serving-poller", daemon=True)
 
     def start(self) -> None:
         """Starts; returns at once."""
         self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Waits for the end of the first refresh, for so many seconds at most."""
+        self._looked.wait(seconds)
 
     def stop(self) -> None:
         """Stops after the refresh that is going on, or leaves it behind where it takes too long."""
@@ -237,6 +241,7 @@ class Poller:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._refresh()
+            self._looked.set()
             self._stopping.wait(self._seconds)
 
 

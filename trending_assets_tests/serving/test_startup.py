@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,42 @@ def test_everything_is_picked_up_as_it_appears(world: World, features: FakeFeatu
         wait_until(lambda: version(client) == "20250627-bbbbbbbb")
         world.land_catalog([{**world.titles[0], "title": "The Matrix Reloaded"}])
         wait_until(lambda: len(client.get("/v1/titles").json()["items"]) == 1)
+
+
+def test_who_comes_first_is_answered_with_what_was_there_before(world: World, features: FakeFeatures) -> None:
+    def opened_slowly(_: Path) -> FakeFeatures:
+        time.sleep(0.5)
+        return features
+
+    world.land_catalog()
+    world.promote()
+    world.apply_features()
+    features.fill(world.titles)
+    app = create_app(ServingSettings(home=world.folder), features=opened_slowly, encoder=FakeEncoder)
+    with TestClient(app) as client:
+        assert client.get("/readyz").status_code == 200
+
+
+def test_what_hangs_at_the_start_is_not_waited_for_without_end(
+    world: World, features: FakeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, has_ended = threading.Event(), threading.Event()
+
+    def opened_late(_: Path) -> FakeFeatures:
+        may_end.wait(20)
+        has_ended.set()
+        return features
+
+    monkeypatch.setattr("serving.app._FIRST_LOOK_SECONDS", 0.5)
+    world.land_catalog()
+    world.apply_features()
+    app = create_app(ServingSettings(home=world.folder), features=opened_late, encoder=FakeEncoder, poll_seconds=0.01)
+    with TestClient(app) as client:
+        assert client.get("/healthz").status_code == 200
+        wait_until(lambda: client.get("/v1/titles").status_code == 200)
+        assert client.get("/readyz").status_code == 503
+        assert not has_ended.is_set()
+        may_end.set()
 
 
 def test_metrics_are_not_kept_in_the_folder_that_feast_names(
