@@ -99,7 +99,7 @@ def create_app(
             # Other processes may answer by now; this one would turn away who could have been answered by those.
             deadline = time.monotonic() + _FIRST_LOOK_SECONDS
             for poller in pollers:
-                await anyio.to_thread.run_sync(poller.wait, deadline - time.monotonic())
+                await anyio.to_thread.run_sync(poller.wait_for_first, deadline - time.monotonic())
             yield
         finally:
             await state.shadow.stop()

@@ -222,16 +222,16 @@ class Poller:
         """
         self._refresh = refresh
         self._seconds = seconds
-        self._stopping, self._looked = threading.Event(), threading.Event()
+        self._stopping, self._refreshed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="serving-poller", daemon=True)
 
     def start(self) -> None:
         """Starts; returns at once."""
         self._thread.start()
 
-    def wait(self, seconds: float) -> None:
+    def wait_for_first(self, seconds: float) -> None:
         """Waits for the end of the first refresh, for so many seconds at most."""
-        self._looked.wait(seconds)
+        self._refreshed.wait(seconds)
 
     def stop(self) -> None:
         """Stops after the refresh that is going on, or leaves it behind where it takes too long."""
@@ -241,14 +241,14 @@ class Poller:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._refresh()
-            self._looked.set()
+            self._refreshed.set()
             self._stopping.wait(self._seconds)
 
 
 def _need(part: Watched[Signature, Part], kind: str, advice: str) -> Part:
     value = part.value
     if value is None:
-        trouble = part.trouble or f"the {part.name} is being loaded"
+        trouble = part.reason_for_none
         raise not_ready(kind, f"{trouble[0].upper()}{trouble[1:]}. {advice}", [trouble])
     return value
 

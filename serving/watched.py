@@ -65,7 +65,7 @@ class Watched(Generic[Signature, Part]):
         self._value: Part | None = None
         self._loaded: Signature | None = None
         self._refusal: _Refusal | None = None
-        self._trouble: str | None = absent
+        self._trouble: str | None = f"the {name} is being loaded"
 
     @property
     def value(self) -> Part | None:
@@ -76,6 +76,11 @@ class Watched(Generic[Signature, Part]):
     def trouble(self) -> str | None:
         """Why there is none, or why the newest is not in use; None where all is well."""
         return self._trouble
+
+    @property
+    def reason_for_none(self) -> str:
+        """What to tell callers where there is none."""
+        return self._trouble or self._absent
 
     def refresh(self) -> None:
         """Loads the part where it has changed.

@@ -30,11 +30,7 @@ async def healthz() -> Health:
 @router.get("/readyz", responses=problem_responses(503))
 async def readyz(state: State) -> Readiness:
     """Catalogue, champion and online features are there, and the features are fresh."""
-    reasons = [
-        part.trouble or f"the {part.name} is being loaded"
-        for part in (state.catalog, state.champion, state.features)
-        if part.value is None
-    ]
+    reasons = [part.reason_for_none for part in (state.catalog, state.champion, state.features) if part.value is None]
     catalog, champion = state.catalog.value, state.champion.value
     if not reasons:
         reasons = await _feature_troubles(state)

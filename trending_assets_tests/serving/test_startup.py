@@ -95,7 +95,9 @@ def test_what_hangs_at_the_start_is_not_waited_for_without_end(
     with TestClient(app) as client:
         assert client.get("/healthz").status_code == 200
         wait_until(lambda: client.get("/v1/titles").status_code == 200)
-        assert client.get("/readyz").status_code == 503
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert "the feature store is being loaded" in answer.json()["reasons"]
         assert not has_ended.is_set()
         may_end.set()
 
